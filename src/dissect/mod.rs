@@ -1,0 +1,21 @@
+//! First payload bytes in, application, names and endpoints out. Pure functions over byte slices:
+//! no state, no time, no addresses. Recognition is positive only: "not captured" and "not
+//! recognised" stay apart, and nothing is recognised by its port.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap
+    )
+)]
+
+mod application;
+mod recognise;
+mod recognised;
+
+pub use application::Application;
+pub use recognise::{Prefix, Progress, recognise};
+pub use recognised::{Claim, ClaimSource, Payload, Recognised, Side};

@@ -1,0 +1,16 @@
+//! Datagrams in, conversations out. Holds no bytes of a frame after `observe` returns, except the
+//! first payload bytes that recognition still wants. Never looks at a matrix, never reads a clock.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap
+    )
+)]
+
+mod conversation;
+
+pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};

@@ -1,0 +1,187 @@
+//! A settled ledger, as the audit reads it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::flow::Conversation;
+use crate::wire::{FrameRef, LinkType, Timestamp, Undecoded};
+
+/// How reading an input ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InputState {
+    /// Read to its end.
+    #[default]
+    Whole,
+    /// It breaks off: what was read before counts. Holds the reason with its byte offset.
+    Cut(String),
+    /// Stopped by the user or by `--to`.
+    Stopped,
+}
+
+/// One capture that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// As the user named it; `-` for standard input.
+    pub path: String,
+    /// SHA-256 of the file's bytes as read (compressed files: of the compressed bytes), lower-case hex.
+    pub sha256: String,
+    /// Size of the file in bytes as read.
+    pub bytes: u64,
+    /// Packets in it, before filters.
+    pub packets: u64,
+    /// Time of its first packet.
+    pub first: Option<Timestamp>,
+    /// Time of its last packet.
+    pub last: Option<Timestamp>,
+    /// How reading ended.
+    pub state: InputState,
+    /// Packets that the capturing system reported as lost (pcapng interface statistics).
+    pub reported_drops: u64,
+}
+
+/// What a capture says about one of its interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapInfo {
+    /// Input that it belongs to.
+    pub input: u32,
+    /// Its name (`if_name`) or description, empty when the file has none.
+    pub name: String,
+    /// Link type.
+    pub link: LinkType,
+    /// Snap length in bytes, 0 for none.
+    pub snap_length: u32,
+    /// Addresses of the interface (`if_IPv4addr`, `if_IPv6addr`).
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Where each frame and datagram went; the accounting identity is over these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames read that passed the filters.
+    pub frames: u64,
+    /// Captured bytes of those frames.
+    pub bytes: u64,
+    /// Frames whose outermost datagram reached a flow.
+    pub decoded: u64,
+    /// Copies of frames already counted, by packet id or fingerprint.
+    pub duplicates: u64,
+    /// Frames that held a fragment (reassembled ones included).
+    pub fragments: u64,
+    /// Fragments of datagrams that never became whole.
+    pub fragments_pending: u64,
+    /// Frames whose outermost layer gave no datagram, by reason.
+    pub undecoded: BTreeMap<Undecoded, u64>,
+    /// Tunnels whose inside could not be decoded, by reason.
+    pub undecoded_inner: BTreeMap<Undecoded, u64>,
+    /// Frames cut by the snap length.
+    pub truncated: u64,
+    /// Frames whose time stamp lies before that of a frame already read from the same input.
+    pub time_inversions: u64,
+    /// Frames that the capturing host dropped itself.
+    pub dropped_by_host: u64,
+    /// Flows folded because the flow budget was reached.
+    pub folded_flows: u64,
+    /// Payload bytes that were acknowledged but never captured (capture loss).
+    pub missed_bytes: u64,
+}
+
+/// How a name look-up ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolutionResult {
+    /// Addresses came back.
+    Resolved,
+    /// The name exists, without addresses of the asked type.
+    Empty,
+    /// NXDOMAIN, SERVFAIL, REFUSED, …: the RCODE (RFC 1035).
+    Failed(u8),
+    /// No answer was seen.
+    Unanswered,
+    /// Answers that contradict each other came to one question.
+    Conflicting,
+}
+
+/// One DNS question and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Who was asked.
+    pub resolver: IpAddr,
+    /// The name asked for, canonical.
+    pub name: String,
+    /// DNS type asked for (1 A, 28 AAAA, 33 SRV, …).
+    pub kind: u16,
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// Frame of the question.
+    pub question: FrameRef,
+    /// Frame of the answer.
+    pub answer: Option<FrameRef>,
+    /// How it ended.
+    pub result: ResolutionResult,
+}
+
+/// An address that a client was given for a name: the strict form of reliability section 4.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Who answered; the audit checks that it plays the DNS role.
+    pub resolver: IpAddr,
+    /// The address given.
+    pub address: IpAddr,
+    /// The name asked for, canonical.
+    pub name: String,
+    /// Names along the CNAME chain, in order.
+    pub aliases: Vec<String>,
+    /// Time of the answer: flows that start earlier are not bound.
+    pub from: Timestamp,
+    /// End of validity: answer time plus TTL plus grace.
+    pub until: Timestamp,
+    /// Frame of the question.
+    pub question: FrameRef,
+    /// Frame of the answer.
+    pub answer: FrameRef,
+}
+
+/// A port that an endpoint mapper (or DCOM, or SQL browser) gave to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Who answered.
+    pub server: IpAddr,
+    /// Address in the answer when it is neither the server nor unspecified.
+    pub elsewhere: Option<IpAddr>,
+    /// The announced TCP port.
+    pub port: u16,
+    /// RPC interface UUID in text form; the instance name for SQL.
+    pub interface: String,
+    /// When.
+    pub at: Timestamp,
+    /// Frame of the answer.
+    pub frame: FrameRef,
+}
+
+/// Everything the captures said, settled: sorted, bounded, independent of how it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// Conversations in order of their first packet.
+    pub flows: Vec<Conversation>,
+    /// Look-ups, in order of their question.
+    pub resolutions: Vec<Resolution>,
+    /// Bindings, in order of their answer.
+    pub bindings: Vec<Binding>,
+    /// Announced ports, in order.
+    pub announcements: Vec<Announcement>,
+    /// The inputs, in order of their first packet.
+    pub inputs: Vec<Input>,
+    /// The interfaces of the inputs.
+    pub taps: Vec<TapInfo>,
+    /// Where each frame went.
+    pub counters: Counters,
+    /// Time of the earliest packet.
+    pub first: Option<Timestamp>,
+    /// Time of the latest packet.
+    pub last: Option<Timestamp>,
+}
