@@ -296,12 +296,12 @@ mod tests {
         check(
             Form::Csv,
             "x.example",
-            r#"1,"1970-01-01T00:00:00.000000001Z","1970-01-01T00:00:02.000000000Z","tcp","10.0.0.1",50000,"10.0.0.2",443,7,"syn",3,400,2,300,"established","https","x.example","sni","unexpected","unlisted peer","","","a.pcap",9,"1:XQmu/9Z8EvCi5EaTzeJ0Lk29s38=""#,
+            r#"1,"1970-01-01T00:00:00.000000001Z","1970-01-01T00:00:02.000000000Z","tcp","10.0.0.1",50000,"10.0.0.2",443,7,"syn",3,400,2,300,"established","https","x.example","sni","unexpected","unlisted peer","","","a.pcap",9,"1:B4H0bMN0Rih3qr9C82AA7esBYLM=""#,
         );
         check(
             Form::JsonLines,
             "=\x1b[2J",
-            r#"{"flow":1,"first":"1970-01-01T00:00:00.000000001Z","last":"1970-01-01T00:00:02.000000000Z","transport":"tcp","originator":"10.0.0.1","originator_port":50000,"responder":"10.0.0.2","responder_port":443,"vlan":7,"direction_basis":"syn","originator_packets":3,"originator_bytes":400,"responder_packets":2,"responder_bytes":300,"outcome":"established","application":"https","name":"=\u001b[2J","basis":"sni","verdict":"unexpected","kind":"unlisted peer","rows":"","nearest":null,"file":"a.pcap","first_frame":9,"community_id":"1:XQmu/9Z8EvCi5EaTzeJ0Lk29s38="}"#,
+            r#"{"flow":1,"first":"1970-01-01T00:00:00.000000001Z","last":"1970-01-01T00:00:02.000000000Z","transport":"tcp","originator":"10.0.0.1","originator_port":50000,"responder":"10.0.0.2","responder_port":443,"vlan":7,"direction_basis":"syn","originator_packets":3,"originator_bytes":400,"responder_packets":2,"responder_bytes":300,"outcome":"established","application":"https","name":"=\u001b[2J","basis":"sni","verdict":"unexpected","kind":"unlisted peer","rows":"","nearest":null,"file":"a.pcap","first_frame":9,"community_id":"1:B4H0bMN0Rih3qr9C82AA7esBYLM="}"#,
         );
     }
 
