@@ -54,7 +54,8 @@ pub(super) fn decode(link: LinkType, layer: Layer<'_>) -> Result<Datagram<'_>, U
         240 => ethernet::decode(layer.skip(4)?),
         241 => ethernet::decode(layer.skip(12)?),
         242 => tagged::behind_with_reserve(layer, 40),
-        258 => radio::pktap(layer),
+        // macOS wrote PKTAP under a number for private use before it had its own.
+        149 | 258 => radio::pktap(layer),
         274 => ethernet::decode(layer.skip(8)?),
         276 => cooked::second(layer),
         281 => tagged::behind(layer, 16),
