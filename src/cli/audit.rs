@@ -11,7 +11,7 @@ use signal_hook::flag;
 
 use super::args::AuditArguments;
 use super::exit::{self, Failure};
-use super::options::{self, path_text};
+use super::options;
 use super::progress::Progress;
 use super::report::{check_outputs, is_dash, write_all, write_one};
 use crate::audit::{Judged, judge};
@@ -53,16 +53,18 @@ fn finish(arguments: &AuditArguments, judged: &Judged, flows_whole: bool) -> Res
 /// Reads every capture to its end, or until a signal asks to stop.
 fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
-    let paths = arguments.captures.iter().map(|path| path_text(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut captures = Capture::open(&paths, capture_options(arguments)).map_err(unreadable)?;
-    let progress = Progress::new(total_bytes(arguments), arguments.look.quiet);
+    let mut captures = Capture::open(&arguments.captures, &capture_options(arguments)).map_err(unreadable)?;
+    if !arguments.look.quiet {
+        captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
+    }
+    let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
     let mut ledger = Ledger::new();
     let mut frames = 0u64;
     while let Some(frame) = captures.next().map_err(unreadable)? {
         ledger.observe(&frame);
         frames = frames.wrapping_add(1);
         if frames.is_multiple_of(BETWEEN_LOOKS) {
-            progress.at(captures.bytes_read());
+            progress.at(read.load(Ordering::Relaxed));
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -107,14 +109,6 @@ fn flow_form(path: &Path) -> Result<Form, Failure> {
     } else {
         Err(Failure::plain(format!("--flows {}: the name has to end in .csv or .jsonl", path.display())))
     }
-}
-
-/// Bytes of all captures that are plain files; unknown as soon as one is not.
-fn total_bytes(arguments: &AuditArguments) -> Option<u64> {
-    arguments.captures.iter().try_fold(0u64, |sum, path| {
-        let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        Some(sum.saturating_add(found.len()))
-    })
 }
 
 fn unreadable(fault: capture::CaptureError) -> Failure {

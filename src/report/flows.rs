@@ -149,8 +149,16 @@ fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surro
         Cell::option(nearest.map(|row| row.id.as_str())),
         Cell::option(input.map(|input| input.path.as_str())),
         Cell::Number(place.number.into()),
-        Cell::Text(community::id(flow.transport, flow.originator, flow.responder)),
+        community_id(flow),
     ]
+}
+
+/// A flow that stands for many has no identifier of its own.
+fn community_id(flow: &Conversation) -> Cell {
+    match flow.folded {
+        0 => Cell::Text(community::id(flow.transport, flow.originator, flow.responder)),
+        _ => Cell::Absent,
+    }
 }
 
 fn application(flow: &Conversation) -> Option<&'static str> {
@@ -250,9 +258,11 @@ mod tests {
             icmp: None,
             first_frame: FrameRef { input: 0, number: 9 },
             decided: None,
+            claimed: None,
             payload: Payload::Recognised(Box::new(payload)),
             ambiguous: false,
             truncated: false,
+            folded: 0,
         };
         let inputs = vec![Input { path: "a.pcap".into(), ..Input::default() }];
         Observation { flows: vec![flow], inputs, ..Observation::default() }
