@@ -3,12 +3,14 @@
 
 #[cfg(test)]
 mod forms {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::PathBuf;
 
     use flowaudit::audit::Audit;
     use flowaudit::report::terminal::{self, Detail, Look};
-    use flowaudit::report::{csv, escape, json, markdown};
+    use flowaudit::report::{csv, escape, json, markdown, schema};
+    use serde_json::Value;
 
     type Writer = fn(&mut dyn std::io::Write, &Audit) -> std::io::Result<()>;
 
@@ -95,5 +97,34 @@ mod forms {
             !markdown.contains('<') && !markdown.replace("\\]", "").contains("](") && !markdown.contains("@all"),
             "{markdown}"
         );
+    }
+
+    /// Holds `value` against the part of the schema that names objects and their keys.
+    fn fits(schema: &Value, part: &Value, value: &Value, place: &str) {
+        let part = match part["$ref"].as_str() {
+            Some(reference) => schema.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => part,
+        };
+        if let (Some(known), Some(object)) = (part["properties"].as_object(), value.as_object()) {
+            let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(keys(known), keys(object), "{place}");
+            let required = part["required"].as_array().unwrap().len();
+            assert_eq!(required, known.len(), "{place}: every key is required");
+            object.iter().for_each(|(key, value)| fits(schema, &known[key], value, &format!("{place}/{key}")));
+        }
+        for value in value.as_array().into_iter().flatten() {
+            fits(schema, &part["items"], value, &format!("{place}/[]"));
+        }
+        if let (Some(words), Some(word)) = (part["enum"].as_array(), value.as_str()) {
+            assert!(words.iter().any(|known| known == word), "{place}: {word}");
+        }
+    }
+
+    #[test]
+    fn the_schema_names_every_key() {
+        let schema: Value = serde_json::from_str(schema::AUDIT).unwrap();
+        for name in ["findings", "clean"] {
+            fits(&schema, &schema, &serde_json::to_value(audit(name)).unwrap(), name);
+        }
     }
 }

@@ -153,10 +153,13 @@ pub struct ReportArguments {
 pub enum MatrixCommand {
     /// List the packs inside this program
     List,
-    /// Print a pack as TOML
+    /// Print a pack: who may talk to whom, on which ports, and why
     Show {
         /// A shipped pack or a file (.toml, .md, .csv)
         pack: String,
+        /// In which form
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = PackForm::Toml)]
+        form: PackForm,
     },
     /// Check packs, and show every fault with its place
     Check {
@@ -182,6 +185,19 @@ pub enum SiteCommand {
         /// The site file
         site: PathBuf,
     },
+}
+
+/// In which form a pack is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PackForm {
+    /// The pack itself.
+    Toml,
+    /// A table of rows.
+    Markdown,
+    /// The same table for a spreadsheet.
+    Csv,
+    /// Everything, for programs.
+    Json,
 }
 
 /// How grave a finding is.

@@ -55,10 +55,10 @@ fn reason(audit: &Audit, code: u8) -> String {
         (1, []) => findings,
         (1, _) => format!("{findings}; the evidence is incomplete too"),
         (_, []) => format!("{minor}, but the evidence is incomplete"),
-        (_, [gap]) => format!("{minor}, but the evidence is incomplete: {gap}"),
+        (_, [gap]) => format!("{minor}, but the evidence is incomplete: {}", gap.trim_end_matches('.')),
         (_, [gap, rest @ ..]) => {
             let more = words::count(number(rest.len()), "more reason");
-            format!("{minor}, but the evidence is incomplete: {gap} (and {more})")
+            format!("{minor}, but the evidence is incomplete: {} (and {more})", gap.trim_end_matches('.'))
         }
     }
 }

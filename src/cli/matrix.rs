@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{MatrixCommand, SiteCommand};
+use super::args::{MatrixCommand, PackForm, SiteCommand};
 use super::exit::{self, Failure};
 use super::options::path_text;
 use super::report::{to_stdout, unwritten_stdout, write_one};
@@ -17,7 +17,7 @@ use crate::report::{escape, words};
 pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
     match command {
         MatrixCommand::List => list(),
-        MatrixCommand::Show { pack } => show(pack),
+        MatrixCommand::Show { pack, form } => show(pack, *form),
         MatrixCommand::Check { packs } => check(packs),
         MatrixCommand::Import { table, output } => import(table, output.as_deref()),
     }
@@ -52,12 +52,17 @@ fn summary(pack: &Pack) -> String {
     format!("{} {} ({rows}, {services})", pack.title, pack.version).trim().to_owned()
 }
 
-/// A shipped pack exactly as it was written, comments and all; another one as it was understood.
-fn show(name: &str) -> Result<u8, Failure> {
-    let shipped = matrix::shipped().into_iter().find(|(id, _)| *id == name).map(|(_, text)| text.to_owned());
-    let text = match shipped {
-        Some(text) => text,
-        None => matrix::load_pack(name)?.to_toml(),
+/// As TOML, a shipped pack is printed as it was written, comments and all.
+fn show(name: &str, form: PackForm) -> Result<u8, Failure> {
+    let pack = matrix::load_pack(name)?;
+    let text = match form {
+        PackForm::Toml => matrix::shipped()
+            .into_iter()
+            .find(|(id, _)| *id == name)
+            .map_or_else(|| pack.to_toml(), |(_, text)| text.to_owned()),
+        PackForm::Markdown => matrix::show::markdown(&pack),
+        PackForm::Csv => matrix::show::csv(&pack),
+        PackForm::Json => format!("{:#}\n", matrix::show::json(&pack)),
     };
     print(|out| out.write_all(text.as_bytes()))
 }
@@ -83,7 +88,7 @@ fn import(table: &Path, output: Option<&Path>) -> Result<u8, Failure> {
         .map_err(|fault| Failure::plain(format!("cannot read {path}: {fault}; give a Markdown or CSV table")))?;
     let imported = matrix::import(&path, &text, form)?;
     for guess in &imported.guesses {
-        exit::say(&format!("guessed: {guess}"));
+        exit::say(&format!("{path}:{}: guessed: {}", guess.line, guess.text));
     }
     let toml = imported.pack.to_toml();
     match output {
