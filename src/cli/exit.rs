@@ -2,6 +2,7 @@
 //! standard error out. The codes: 0 nothing to report, 1 findings, 2 could not run or write, 3 no
 //! findings but incomplete evidence.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -97,7 +98,7 @@ pub fn of_usage(fault: &clap::Error) -> ExitCode {
     if fault.use_stderr() || (printed.is_err() && !closed) { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
-/// Makes a panic one line on standard error instead of a backtrace that names its place only.
+/// Makes a panic one line on standard error; the backtrace follows when `RUST_BACKTRACE` asks for it.
 pub fn catch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
@@ -105,5 +106,9 @@ pub fn catch_panics() {
         let text = payload.downcast_ref::<&str>().copied();
         let said = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given");
         say(&format!("this is a fault of flowaudit itself{place}: {said}; please report it"));
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            let _ = writeln!(io::stderr(), "{trace}");
+        }
     }));
 }

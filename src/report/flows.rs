@@ -235,7 +235,7 @@ mod tests {
     use crate::dissect::{Application, Claim, Recognised};
     use crate::flow::{Counts, DirectionBasis, Endpoint, Outcome};
     use crate::ledger::Input;
-    use crate::matrix::{Basis, MinimumBasis, RoleId};
+    use crate::matrix::{Basis, MatrixParts, MinimumBasis, RoleId};
     use crate::wire::{FrameRef, Timestamp, Transport};
 
     fn seen(name: &str) -> Observation {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn matrix() -> Matrix {
-        Matrix {
+        Matrix::from_parts(MatrixParts {
             packs: Vec::new(),
             roles: Vec::new(),
             rows: Vec::new(),
@@ -280,7 +280,7 @@ mod tests {
             site: String::new(),
             site_file: None,
             features: Vec::new(),
-        }
+        })
     }
 
     fn check(form: Form, name: &str, expected: &str) {
