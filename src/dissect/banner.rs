@@ -41,7 +41,7 @@ fn client_or_server(prefix: &Prefix<'_>, commands: &[&str], words: &[&str], appl
         return Peek::is(application, Speaker::Server);
     }
     let command = |known: &&str| text.len() >= known.len() && starts(text, known);
-    if line.is_some() && commands.iter().any(|known| command(known)) {
+    if line.is_some() && commands.iter().any(command) {
         return Peek::is(application, Speaker::Client);
     }
     let growing =

@@ -25,6 +25,7 @@ mod ndr;
 mod netbios;
 mod ntp;
 mod peek;
+mod quic;
 mod rdp;
 mod reader;
 mod recognise;

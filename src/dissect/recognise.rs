@@ -4,7 +4,9 @@
 
 use super::peek::{Peek, Rest, Sight, Speaker};
 use super::{Application, Recognised, Side};
-use super::{adws, banner, dhcp, discovery, dns, http, ike, kerberos, ldap, netbios, ntp, rdp, rpc, smb, snmp, ssrp};
+use super::{
+    adws, banner, dhcp, discovery, dns, http, ike, kerberos, ldap, netbios, ntp, quic, rdp, rpc, smb, snmp, ssrp,
+};
 use super::{stun, syslog, tds, tftp, tls};
 use crate::wire::Transport;
 
@@ -82,6 +84,7 @@ const TCP: &[Entry] = &[
 ];
 
 const UDP: &[Entry] = &[
+    Entry(quic::peek, Midstream::Proves),
     Entry(dhcp::peek_v4, Midstream::Proves),
     Entry(stun::peek, Midstream::Proves),
     Entry(netbios::peek_udp, Midstream::Proves),
