@@ -14,7 +14,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
 
-    use flowaudit::wire::{Datagram, Fragments, Frame, Transport, Undecoded, decode, peel};
+    use flowaudit::wire::{Datagram, Fragments, Frame, LinkType, Transport, Undecoded, decode, peel};
 
     use super::facts::{Conversation, Sums, conversations};
     use super::reader::each_frame;
@@ -66,6 +66,24 @@ mod tests {
         check("link/tcpdump-brcm-tag.pcap", 17);
     }
 
+    /// Four bytes before an Ethernet frame are link type 240, which never takes the fast path.
+    #[test]
+    fn the_fast_path_says_what_the_careful_path_says() {
+        let Some(captures) = shared_captures() else { return };
+        for (_, file) in manifest(&captures) {
+            each_frame(&captures.join(&file), |frame| {
+                if frame.link != LinkType(1) {
+                    return;
+                }
+                let bytes = [&[0; 4], frame.bytes].concat();
+                let wire_length = frame.wire_length.saturating_add(4);
+                let careful = Frame { link: LinkType(240), bytes: &bytes, wire_length, ..*frame };
+                let (fast, careful) = (decode(frame), decode(&careful));
+                assert_eq!(format!("{fast:?}"), format!("{careful:?}"), "{file} {:?}", frame.place);
+            });
+        }
+    }
+
     /// The TCP and UDP conversations of a file, and why frames gave none.
     fn observe(file: &Path) -> (Sums, BTreeMap<Undecoded, u64>) {
         let (mut seen, mut reasons) = (Sums::new(), BTreeMap::new());
@@ -78,11 +96,7 @@ mod tests {
         (seen, reasons)
     }
 
-    fn follow(
-        frame: &Frame<'_>,
-        fragments: &mut Fragments,
-        seen: &mut Sums,
-    ) -> Result<(), Undecoded> {
+    fn follow(frame: &Frame<'_>, fragments: &mut Fragments, seen: &mut Sums) -> Result<(), Undecoded> {
         let outermost = decode(frame)?;
         let Some(whole) = walk(outermost, seen)? else { return Ok(()) };
         let mut whole = fragments.insert(frame.at, &whole, frame.place);
@@ -95,10 +109,7 @@ mod tests {
     }
 
     /// Notes the datagram and what it carries; gives back the fragment at which it must stop.
-    fn walk<'frame>(
-        datagram: Datagram<'frame>,
-        seen: &mut Sums,
-    ) -> Result<Option<Datagram<'frame>>, Undecoded> {
+    fn walk<'frame>(datagram: Datagram<'frame>, seen: &mut Sums) -> Result<Option<Datagram<'frame>>, Undecoded> {
         let mut next = datagram;
         loop {
             if let flowaudit::wire::Content::Fragment(_) = next.content {
