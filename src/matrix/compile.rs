@@ -134,10 +134,8 @@ impl<'site> Compiler<'site> {
         let audited: Vec<&Pack> = self.packs.iter().filter(|(_, audited)| *audited).map(|(pack, _)| *pack).collect();
         let Some(first) = audited.first() else { return RoleId(0) };
         for pack in audited.iter().filter(|pack| pack.subject != first.subject) {
-            self.warnings.push(format!(
-                "pack {} is about {}, but the audit is about {}",
-                pack.id, pack.subject, first.subject
-            ));
+            self.warnings
+                .push(format!("pack {} is about {}, but the audit is about {}", pack.id, pack.subject, first.subject));
         }
         self.cast.id(&first.subject).unwrap_or_else(|| {
             let help = "add `subject = \"role\"` under [pack]";
@@ -330,5 +328,79 @@ fn pack_info(pack: &Pack, audited: bool) -> PackInfo {
         reference: pack.reference.clone(),
         sha256: pack.sha256.clone(),
         audited,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACK: &str = "[pack]\nid='p'\ntitle='P'\nsubject='s'\n[roles.s]\n[roles.a]\n[roles.b]\ndefault='a'\n\
+        [roles.all]\ndefault='*'\n[roles.cast]\ndefault='broadcast'\n[features.f]\n\
+        [[row]]\nid='P1'\nfrom='s'\nto='b'\nservices=['tds tcp/{x:1433}', 'any udp/*']\n\
+        [[row]]\nid='P2'\nfrom='s'\nto='a'\nservices='icmp'\nwhen='f'\n\
+        [[row]]\nid='P3'\nfrom='a'\nto='b'\nservices='icmp'\nneed='optional'\n\
+        [[row]]\nid='P4'\nfrom=['all','cast']\nto='any'\nservices='icmp'\n";
+
+    /// Per row its services, standing and severity; or the faults.
+    fn check(site: &str, expected: &[&str]) {
+        let pack = Pack::parse("p.toml", PACK).unwrap_or_else(|faults| panic!("{faults}"));
+        let site = Site::parse("s.toml", site).unwrap_or_else(|faults| panic!("{faults}"));
+        let found: Vec<String> = match Matrix::compile(&[pack], &[], &site) {
+            Ok(matrix) => matrix
+                .rows
+                .iter()
+                .map(|row| {
+                    let services: Vec<&str> = row.atoms.iter().map(|atom| atom.service.as_str()).collect();
+                    format!("{} {} {:?} {:?}", row.id, services.join(" "), row.standing, row.severity)
+                })
+                .chain(matrix.warnings().iter().cloned())
+                .collect(),
+            Err(faults) => faults
+                .iter()
+                .map(|f| format!("{}:{} {} {}", f.line, f.column, f.message, brief(f.help.as_deref())))
+                .collect(),
+        };
+        assert_eq!(found, expected, "{:?}", site.source.text);
+    }
+
+    /// A hint without its list of words.
+    fn brief(help: Option<&str>) -> String {
+        let help = help.unwrap_or_default();
+        help.split_once(" are ").map_or(help.to_owned(), |(head, _)| format!("{head} are …"))
+    }
+
+    #[test]
+    fn standings() {
+        check(
+            "[roles]\ns='10.0.0.1'\na='10.0.1.0/24'\n[variables]\nx='11,10'\n",
+            &[
+                "P1 tcp/10-11 udp/* Live High",
+                "P2 icmp NotApplicable High",
+                "P3 icmp NotObservable Medium",
+                "P4 icmp Live High",
+            ],
+        );
+        check(
+            "[site]\nvantage='mirror'\n[features]\nf=true\n[roles]\na=['x.example','x.example']\n",
+            &[
+                "P1 tcp/1433 udp/* Unbound(RoleId(0)) High",
+                "P2 icmp Unbound(RoleId(0)) High",
+                "P3 icmp Live Medium",
+                "P4 icmp Live High",
+                "the role a lists x.example more than once",
+            ],
+        );
+        check(
+            "[site]\nvantage='mirorr'\n[roles]\nq='1.1.1.1'\n[features]\nentr=true\n[variables]\ny=1\n",
+            &[
+                "2:9 unknown vantage `mirorr` did you mean `mirror`?",
+                "4:1 unknown role `q` the roles of these packs are …",
+                "6:1 unknown feature `entr` did you mean `entra`?",
+                "8:1 unknown variable `y` the variables of these packs are …",
+            ],
+        );
+        let waiver = "[[waiver]]\nto='any'\nservice='tcp/1'\nreason='r'\nowner='o'\n";
+        check(&format!("{waiver}from='al'\n"), &["6:6 `al` is no role, address or full name did you mean `all`?"]);
     }
 }

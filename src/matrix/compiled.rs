@@ -205,3 +205,129 @@ pub fn name_matches(pattern: &str, name: &str) -> bool {
     }
     pattern == name
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::addresses::joined;
+    use super::super::model::{Atom, Need, Ports, Severity, Standing};
+    use super::*;
+    use crate::wire::Transport;
+
+    const NAMES: &[&str] = &["a.example", "b.a.example", "c.b.a.example", "example", "other", "a.other"];
+    const PATTERNS: &[&str] =
+        &["a.example", "*.example", "**.example", "*.a.example", "**.a.example", "other", "**.other"];
+
+    fn address() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            (0u32..40).prop_map(|low| IpAddr::from((0x0aff_fff0u32 + low).to_be_bytes())),
+            any::<u32>().prop_map(|bits| IpAddr::from(bits.to_be_bytes())),
+            prop_oneof![Just(IpAddr::from([0; 4])), Just(IpAddr::from([255; 4])), Just(IpAddr::from([255; 16]))],
+            (0u128..40).prop_map(|low| IpAddr::from((0xfd77u128 << 112 | low).to_be_bytes())),
+        ]
+    }
+
+    fn role() -> impl Strategy<Value = Role> {
+        let ranges = prop::collection::vec((address(), address()), 0..5);
+        (ranges, prop::collection::vec(prop::sample::select(PATTERNS), 0..3)).prop_map(|(pairs, names)| {
+            let same = pairs.into_iter().filter(|(a, b)| a.is_ipv4() == b.is_ipv4());
+            let addresses = joined(same.map(|(a, b)| a.min(b)..=a.max(b)).collect());
+            let names = names.into_iter().map(str::to_owned).collect();
+            Role { id: String::new(), title: String::new(), addresses, names }
+        })
+    }
+
+    fn transport() -> impl Strategy<Value = Transport> {
+        prop::sample::select(vec![Transport::TCP, Transport::UDP, Transport::ICMP])
+    }
+
+    fn atom() -> impl Strategy<Value = Atom> {
+        let port = prop_oneof![0u16..9, Just(u16::MAX), any::<u16>()];
+        let ranges = prop::collection::vec((port.clone(), port), 1..3)
+            .prop_map(|pairs| Ports::Ranges(pairs.into_iter().map(|(a, b)| a.min(b)..=a.max(b)).collect()));
+        (transport(), prop_oneof![1 => Just(Ports::Any), 4 => ranges]).prop_map(|(transport, ports)| Atom {
+            service: String::new(),
+            transport,
+            ports,
+            application: None,
+            optional: false,
+            announced: false,
+            group: None,
+        })
+    }
+
+    fn row() -> impl Strategy<Value = Row> {
+        let ends = || prop::collection::vec((0u32..7).prop_map(RoleId), 0..3);
+        let either = prop::bool::ANY;
+        (ends(), ends(), either, prop::collection::vec(atom(), 1..4)).prop_map(|(from, to, either, atoms)| Row {
+            id: String::new(),
+            pack: 0,
+            from,
+            to,
+            direction: if either { Direction::Either } else { Direction::Forward },
+            atoms,
+            purpose: String::new(),
+            need: Need::Required,
+            window: 0,
+            severity: Severity::Low,
+            standing: Standing::Live,
+        })
+    }
+
+    fn matrix(roles: Vec<Role>, rows: Vec<Row>) -> Matrix {
+        Matrix::from_parts(MatrixParts {
+            packs: Vec::new(),
+            roles,
+            rows,
+            subject: RoleId(0),
+            vantage: None,
+            minimum: MinimumBasis::default(),
+            waivers: Vec::new(),
+            site: String::new(),
+            site_file: None,
+            features: Vec::new(),
+        })
+    }
+
+    type Query = (IpAddr, Vec<&'static str>, IpAddr, Vec<&'static str>, Transport, u16);
+
+    fn query() -> impl Strategy<Value = Query> {
+        let names = || prop::collection::vec(prop::sample::select(NAMES), 0..3);
+        let port = prop_oneof![0u16..9, Just(u16::MAX), any::<u16>()];
+        (address(), names(), address(), names(), transport(), port)
+    }
+
+    fn check(matrix: &Matrix, (from, from_names, to, to_names, transport, port): &Query) {
+        let originator = Peer { address: *from, names: from_names };
+        let responder = Peer { address: *to, names: to_names };
+        let facts = Facts { originator, responder, transport: *transport, port: *port };
+        let mut found = Vec::new();
+        matrix.matches(&facts, &mut found);
+        assert_eq!(found, matrix.scan(&facts), "{facts:?}");
+        for address in [*from, *to] {
+            let bare = Peer { address, names: &[] };
+            let ids = (0u32..).map(RoleId).take(matrix.roles.len());
+            let expected: Vec<RoleId> = ids.filter(|role| matrix.plays(&bare, *role).is_some()).collect();
+            assert_eq!(matrix.roles_at(address), expected, "{address}");
+            assert_eq!(matrix.subject_plays(address), expected.contains(&RoleId(0)));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn the_look_up_finds_what_the_scan_finds(
+            roles in prop::collection::vec(role(), 1..6),
+            rows in prop::collection::vec(row(), 0..40),
+            copies in prop::sample::select(vec![1usize, 5, 60]),
+            queries in prop::collection::vec(query(), 20),
+        ) {
+            // Copies of the rows lead over 128 rows and over 1,024 into the other forms of the look-up.
+            let rows = rows.iter().cycle().take(rows.len() * copies).cloned().collect();
+            let matrix = matrix(roles, rows);
+            queries.iter().for_each(|query| check(&matrix, query));
+        }
+    }
+}

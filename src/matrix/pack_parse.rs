@@ -312,8 +312,20 @@ fn identifier(reader: &mut Reader<'_>, word: &Word) {
 }
 
 const ROW_KEYS: &[&str] = &[
-    "id", "from", "to", "direction", "services", "any-of", "purpose", "need", "when", "window", "vantage", "severity",
-    "reference", "phase",
+    "id",
+    "from",
+    "to",
+    "direction",
+    "services",
+    "any-of",
+    "purpose",
+    "need",
+    "when",
+    "window",
+    "vantage",
+    "severity",
+    "reference",
+    "phase",
 ];
 /// Most rows of a pack (reliability: the matrix bomb).
 const MOST_ROWS: usize = 10_000;
@@ -341,18 +353,21 @@ mod tests {
         check("[[row]]\nid='x'\nfrom='a'\nto=['a','b']\nservices='icmp'\nwhen='f'\nany-of=true", &[]);
         check("[[row]]\nid='x'\nfrom='any'\nto='any'\nservices=['any udp/*']\nwindow='1d'", &[]);
         check("", &["1:1 the pack has no rows"]);
-        check("[[row]]", &["8:1 `from` is missing", "8:1 `id` is missing", "8:1 `services` is missing", "8:1 `to` is missing"]);
+        check(
+            "[[row]]",
+            &["8:1 `from` is missing", "8:1 `id` is missing", "8:1 `services` is missing", "8:1 `to` is missing"],
+        );
         check(
             "[[row]]\nid='x'\nfrom='q'\nto=[]\nservices=['ldap tcp/44e', 'lap tcp/1']\nwhen='g'\nneed='requird'\nwindow='5'\nvantage=7\nfoo=1",
             &[
                 "10:6 unknown role `q`",
                 "11:4 `to` names nobody",
                 "12:17 `44e` is not a port: expected a number from 1 to 65535",
-                "12:29 unknown application `lap`",
+                "12:28 unknown application `lap`",
                 "13:6 unknown feature `g`",
                 "14:6 `requird` is no `need`",
                 "15:8 `5` is no duration: expected a number with s, m, h or d, such as 15m",
-                "16:9 `vantage` is a integer",
+                "16:9 `vantage` is an integer",
                 "17:1 unknown key `foo` in a row",
             ],
         );

@@ -169,7 +169,9 @@ impl<'source> Reader<'source> {
 
     /// Notes a value of the wrong shape.
     pub fn shape(&mut self, span: Range<usize>, what: &str, expected: &str, found: &DeValue<'_>) {
-        self.fault(span, format!("`{what}` is a {}", found.type_str()), Some(format!("expected {expected}")));
+        let kind = found.type_str();
+        let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+        self.fault(span, format!("`{what}` is {article} {kind}"), Some(format!("expected {expected}")));
     }
 }
 
