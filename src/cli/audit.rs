@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::report::{check_outputs, is_dash, write_all, write_one};
 use crate::audit::{Judged, judge};
 use crate::capture::{self, Capture};
-use crate::ledger::{Ledger, Observation};
+use crate::ledger::{self, Ledger, Observation};
 use crate::matrix::Matrix;
 use crate::report::flows::{self, Form};
 use crate::wire::Timestamp;
@@ -58,7 +58,7 @@ fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::new(ledger::Options::default());
     let mut frames = 0u64;
     while let Some(frame) = captures.next().map_err(unreadable)? {
         ledger.observe(&frame);
