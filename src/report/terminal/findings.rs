@@ -22,12 +22,12 @@ pub fn write(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<(
     page.heading("Findings", &severities.collect::<Vec<_>>().join(", "))?;
     let most = detail.at_most(12);
     for finding in audit.findings.iter().take(most) {
-        one(page, finding, detail)?;
+        one(page, finding, audit.inputs.len() > 1, detail)?;
     }
     more(page, INDENT, audit.findings.len().saturating_sub(most))
 }
 
-fn one(page: &mut Page<'_>, finding: &Finding, detail: Detail) -> io::Result<()> {
+fn one(page: &mut Page<'_>, finding: &Finding, several_files: bool, detail: Detail) -> io::Result<()> {
     let tone = if finding.severity == "high" { Tone::Bad } else { Tone::Mixed };
     let columns = page.width().saturating_sub(INDENT);
     for (place, content) in text::wrap(&escape::terminal(&finding.summary), columns).iter().enumerate() {
@@ -39,17 +39,18 @@ fn one(page: &mut Page<'_>, finding: &Finding, detail: Detail) -> io::Result<()>
         return Ok(());
     }
     page.paragraph(Paint::Quiet, INDENT, &finding.detail, detail.at_most(3))?;
-    page.paragraph(Paint::Quiet, INDENT, &ground(finding, detail), detail.at_most(2))
+    page.paragraph(Paint::Quiet, INDENT, &ground(finding, several_files, detail), detail.at_most(2))
 }
 
 /// How many flows, when, and on which packets it rests.
-fn ground(finding: &Finding, detail: Detail) -> String {
+fn ground(finding: &Finding, several_files: bool, detail: Detail) -> String {
     let mut parts = Vec::new();
     if finding.flows > 0 {
         parts.push(words::count(finding.flows, "flow"));
     }
     parts.push(words::span(finding.first.as_deref(), finding.last.as_deref()));
-    parts.push(frames(&finding.evidence, detail.at_most(4)));
+    let named = several_files || detail == Detail::Full;
+    parts.push(frames(&finding.evidence, named, detail.at_most(4)));
     if detail == Detail::Full {
         parts.push(finding.id.clone());
     }
@@ -57,8 +58,8 @@ fn ground(finding: &Finding, detail: Detail) -> String {
     parts.join(" · ")
 }
 
-/// `a.pcap frames 12, 40 …`: the file once, then its frames.
-fn frames(evidence: &[EvidenceRef], most: usize) -> String {
+/// `a.pcap frames 12, 40, …`: the file once, where there are several, then its frames.
+fn frames(evidence: &[EvidenceRef], named: bool, most: usize) -> String {
     let mut shown = String::new();
     let mut file = None;
     for place in evidence.iter().take(most) {
@@ -67,9 +68,10 @@ fn frames(evidence: &[EvidenceRef], most: usize) -> String {
             continue;
         }
         let gap = if file.is_some() { ", " } else { "" };
+        let name = if named { format!("{} ", place.file) } else { String::new() };
         let several = evidence.iter().filter(|other| other.file == place.file).count() > 1;
         let word = if several { "frames" } else { "frame" };
-        shown.push_str(&format!("{gap}{} {word} {}", place.file, place.frame));
+        shown.push_str(&format!("{gap}{name}{word} {}", place.frame));
         file = Some(&place.file);
     }
     if evidence.len() > most {

@@ -82,7 +82,7 @@ fn next(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<()> {
         return Ok(());
     }
     page.heading("Next", "")?;
-    let most = detail.at_most(8);
+    let most = detail.at_most(5);
     for (number, step) in (1u64..).zip(audit.next.iter().take(most)) {
         let columns = page.width().saturating_sub(6);
         let content = super::escape::terminal(&step.text);
