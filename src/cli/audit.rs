@@ -65,9 +65,9 @@ fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
         frames = frames.wrapping_add(1);
         if frames.is_multiple_of(BETWEEN_LOOKS) {
             progress.at(read.load(Ordering::Relaxed));
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
     }
     drop(progress);
@@ -115,5 +115,5 @@ fn unreadable(fault: capture::CaptureError) -> Failure {
     Failure::plain(format!("cannot read {fault}"))
 }
 
-/// Frames between two looks at the clock and the signals.
+/// Frames between two moves of the bar.
 const BETWEEN_LOOKS: u64 = 4096;

@@ -10,9 +10,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::{community, escape, json, words};
 use crate::audit::FlowVerdict;
 use crate::dissect::{ClaimSource, Payload};
-use crate::flow::Conversation;
+use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Binding, Observation};
 use crate::matrix::Matrix;
+use crate::wire::Transport;
 
 /// In which form the flow log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,9 +156,15 @@ fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surro
 
 /// A flow that stands for many has no identifier of its own.
 fn community_id(flow: &Conversation) -> Cell {
-    match flow.folded {
-        0 => Cell::Text(community::id(flow.transport, flow.originator, flow.responder)),
-        _ => Cell::Absent,
+    let (from, to) = (flow.originator, flow.responder);
+    match (flow.folded, flow.transport, flow.outcome) {
+        (1.., _, _) => Cell::Absent,
+        // A flow does not keep its ICMP type. What is asked and answered in ICMPv4 is echo, type 8
+        // and code 0; other messages go by ports of 0.
+        (0, Transport::ICMP, Outcome::Answered) => {
+            Cell::Text(community::icmp_id(flow.transport, from.address, to.address, (8, 0)))
+        }
+        (0, _, _) => Cell::Text(community::id(flow.transport, from, to)),
     }
 }
 
@@ -233,10 +240,10 @@ mod tests {
     use super::*;
     use crate::audit::{Kind, Verdict};
     use crate::dissect::{Application, Claim, Recognised};
-    use crate::flow::{Counts, DirectionBasis, Endpoint, Outcome};
+    use crate::flow::{Counts, DirectionBasis, Endpoint};
     use crate::ledger::Input;
     use crate::matrix::{Basis, MatrixParts, MinimumBasis, RoleId};
-    use crate::wire::{FrameRef, Timestamp, Transport};
+    use crate::wire::{FrameRef, Timestamp};
 
     fn seen(name: &str) -> Observation {
         let end = |address: &str, port| Endpoint { address: address.parse().unwrap(), port };

@@ -85,13 +85,22 @@ fn next(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<()> {
     let most = detail.at_most(5);
     for (number, step) in (1u64..).zip(audit.next.iter().take(most)) {
         let columns = page.width().saturating_sub(6);
-        let content = super::escape::terminal(&step.text);
+        let content = super::escape::terminal(without_reference(&step.text, audit, detail));
         for (place, line) in text::wrap(&content, columns).iter().enumerate() {
             let label = if place == 0 { number.to_string() } else { String::new() };
             page.line(&Line::indented(2).figure(Paint::Quiet, &label, 2).with(Paint::Plain, line))?;
         }
     }
     more(page, 6, audit.next.len().saturating_sub(most))
+}
+
+/// At a glance the address of the document would only be said again in every step.
+fn without_reference<'audit>(step: &'audit str, audit: &Audit, detail: Detail) -> &'audit str {
+    let cited = |reference: &str| step.strip_suffix(reference).and_then(|head| head.strip_suffix(" Reference: "));
+    match detail {
+        Detail::Full => step,
+        Detail::Glance => audit.packs.iter().find_map(|pack| cited(&pack.reference)).unwrap_or(step),
+    }
 }
 
 /// The line that stands for what a list leaves out.
