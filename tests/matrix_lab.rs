@@ -48,7 +48,7 @@ fn flows(path: &std::path::Path) -> Vec<Flow> {
             responder: cell(to).parse().unwrap(),
             transport: Transport::from_name(&cell("proto")).unwrap(),
             port: cell(port).parse().unwrap(),
-            names: names.split([';', ' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            names: names.split([';', ' ', ',']).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect(),
             rule: cell("rule"),
             verdict: cell("verdict"),
             kind: cell("kind"),
