@@ -73,10 +73,9 @@ fn parse_range(text: &str) -> Option<Result<AddressRange, String>> {
         }
         return Some(Ok(whole.network()..=whole.broadcast()));
     }
-    if let Some((first, last)) = text.split_once('-') {
-        if let (Ok(first), Ok(last)) = (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) {
-            return Some(ordered(first, last));
-        }
+    let pair = text.split_once('-').map(|(first, last)| (first.trim().parse(), last.trim().parse()));
+    if let Some((Ok(first), Ok(last))) = pair {
+        return Some(ordered(first, last));
     }
     let numeric = text.contains(['/', ':']) || text.ends_with(|last: char| last.is_ascii_digit() || last == '.');
     let numeric = numeric && text.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');

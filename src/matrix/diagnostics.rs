@@ -272,7 +272,7 @@ mod tests {
         check("one\ntwo = 3\n", 10..11, "a.toml:2:7");
         check("ü = 3", 1..2, "a.toml:1:1");
         check("ü = 3", 3..400, "a.toml:1:3");
-        check("", 70..3, "a.toml:1:1");
+        check("", Range { start: 70, end: 3 }, "a.toml:1:1");
         check(&"x".repeat(5000), 4000..4001, "a.toml:1:4001");
         check("a\r\nbc = 1", 3..5, "a.toml:2:1");
         check("a\nb", 0..3, "help: good");

@@ -40,7 +40,8 @@ fn toml_role(out: &mut String, role: &PackRole) {
     }
     let is_name = |player: &&Player| matches!(player, Player::Name(_));
     let names: Vec<String> = role.players.iter().filter(is_name).map(ToString::to_string).collect();
-    let addresses = role.players.iter().filter(|player| !is_name(player)).map(ToString::to_string).collect();
+    let addresses: Vec<String> =
+        role.players.iter().filter(|player| !is_name(player)).map(ToString::to_string).collect();
     list(out, "names", &names);
     list(out, "addresses", &addresses);
 }
@@ -58,7 +59,7 @@ fn toml_row(out: &mut String, row: &PackRow) {
     if row.direction == Direction::Either {
         pair(out, "direction", "either");
     }
-    list(out, "services", &row.services.iter().map(ToString::to_string).collect());
+    list(out, "services", &row.services.iter().map(ToString::to_string).collect::<Vec<_>>());
     pair(out, "purpose", &row.purpose);
     if row.need == Need::Optional {
         pair(out, "need", "optional");
@@ -82,7 +83,7 @@ fn pair(out: &mut String, key: &str, value: &str) {
     out.push_str(&format!("{key} = {}\n", basic_string(value)));
 }
 
-fn list(out: &mut String, key: &str, values: &Vec<String>) {
+fn list(out: &mut String, key: &str, values: &[String]) {
     if !values.is_empty() {
         let values: Vec<String> = values.iter().map(|value| basic_string(value)).collect();
         out.push_str(&format!("{key} = [{}]\n", values.join(", ")));
