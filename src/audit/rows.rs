@@ -241,9 +241,8 @@ fn worst(units: &[RowStatus]) -> Option<RowStatus> {
     if worst == RowStatus::Blocked && units.iter().any(open) { Some(RowStatus::Partial) } else { Some(worst) }
 }
 
-/// Alternatives: an open one suffices.
+/// Alternatives: an open one suffices; without one, what was tried says more than what was not.
 fn best(members: &[RowStatus]) -> Option<RowStatus> {
-    let tried = |status: &&RowStatus| rank(**status) > 2;
-    let open = members.iter().filter(tried).copied().min_by_key(|status| rank(*status));
-    open.or_else(|| members.first().copied())
+    let open = members.iter().copied().filter(|s| matches!(s, RowStatus::Confirmed | RowStatus::Unverified));
+    open.min_by_key(|status| rank(*status)).or_else(|| members.iter().copied().max_by_key(|status| rank(*status)))
 }
