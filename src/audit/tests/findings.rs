@@ -16,11 +16,8 @@ fn audit(lines: &str) -> Audit {
 
 fn check(lines: &str, expected: &[&str]) {
     let audit = audit(lines);
-    let told: Vec<String> = audit
-        .findings
-        .iter()
-        .map(|f| format!("{} {} {} {}", f.severity, f.kind, f.rows.join("+"), f.flows))
-        .collect();
+    let told: Vec<String> =
+        audit.findings.iter().map(|f| format!("{} {} {} {}", f.severity, f.kind, f.rows.join("+"), f.flows)).collect();
     assert_eq!(told, expected, "\n{lines}\n{:#?}", audit.findings);
     for finding in &audit.findings {
         assert!(audit.next.iter().any(|next| next.finding == finding.id), "{finding:?}");
@@ -52,7 +49,8 @@ fn rows_and_waivers() {
         flow 10.0.30.31 10.0.0.5:80 tcp filtered";
     check(optional, &["medium blocked A-12 1"]);
     let request = &audit("flow 10.0.0.5 10.0.40.20:1433 tcp rejected icmp-from=10.0.0.1").next[0].text;
-    for part in ["10.0.0.5", "10.0.40.20", "tcp/1433", "A-09", "purpose of A-09", "https://docs.example/ports", "3/13"] {
+    for part in ["10.0.0.5", "10.0.40.20", "tcp/1433", "A-09", "purpose of A-09", "https://docs.example/ports", "3/13"]
+    {
         assert!(request.contains(part), "{request}");
     }
     let mut late = matrix();

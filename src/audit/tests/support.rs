@@ -27,7 +27,8 @@ const ROLES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Rows of the test matrix: id, pack, from, to, services, flags.
-const ROWS: &[(&str, usize, &str, &str, &[&str], &str)] = &[
+type RowLine = (&'static str, usize, &'static str, &'static str, &'static [&'static str], &'static str);
+const ROWS: &[RowLine] = &[
     ("A-01", 0, "ams", "pool", &["https tcp/443"], "optional"),
     ("A-02", 0, "ams", "graph", &["https tcp/443"], ""),
     ("A-03", 0, "ams", "login", &["https tcp/443"], ""),

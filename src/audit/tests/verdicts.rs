@@ -118,7 +118,7 @@ fn answers_that_do_not_bind() {
     }
     let rebound = "dns 10.0.0.5 10.0.0.11 graph.example 10.0.0.12 10 400
         flow 10.0.0.5 10.0.0.12:443 tcp established app=tls";
-    check(rebound, "unexpected unlisted-service - A-05");
+    check(rebound, "unexpected unlisted-peer - A-01");
     let race = "ask 10.0.0.5 10.0.0.11 graph.example conflicting 10
         flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example";
     check(race, "mismatched wrong-name - A-02");
@@ -182,7 +182,12 @@ fn waivers_and_scope() {
         ("10.0.0.5 10.0.50.9 tcp/9997 30", true, flow.to_owned(), "unexpected unlisted - A-01"),
         ("10.0.0.5 10.0.50.9 udp/9997 -", true, flow.to_owned(), "unexpected unlisted - A-01"),
         ("10.0.0.5 10.0.50.9 tcp/9997 -", false, flow.to_owned(), "waived - - A-01"),
-        ("10.0.0.5 10.0.50.9 tcp/9997 -", false, between("10.0.20.21", "10.0.40.20:1433"), "unexpected unlisted-peer - A-09"),
+        (
+            "10.0.0.5 10.0.50.9 tcp/9997 -",
+            false,
+            between("10.0.20.21", "10.0.40.20:1433"),
+            "unexpected unlisted-peer - A-09",
+        ),
         ("10.0.0.5 10.0.50.9 tcp/9997 -", false, between("10.0.20.21", "10.0.50.66:1433"), "out-of-scope - - -"),
     ];
     for (text, at_subject, lines, expected) in cases {
