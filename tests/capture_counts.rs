@@ -1,5 +1,6 @@
 //! Every shared capture against what capinfos says of it: number of packets, time of the first and
 //! of the last. What differs by decision stands in `differences/packets.csv`, with its reason.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
