@@ -291,10 +291,6 @@ impl<A: Address> Run<A> {
 
     /// Counts one packet.
     pub(super) fn add(&mut self, packet: &Packet<'_>) {
-        if packet.at < self.first {
-            self.first = packet.at;
-            self.first_frame = packet.place;
-        }
         self.last = self.last.max(packet.at);
         let from = packet.from;
         let sent_before = *self.packets.of(from);
@@ -375,9 +371,11 @@ impl<A: Address> Run<A> {
         for end in [End::Low, End::High] {
             self.join_end(end, later);
         }
-        if later.first < self.first {
+        // A datagram whose last fragment lies behind the cut is added in front of what lies between.
+        let (own, other) = (self.first_frame, later.first_frame);
+        if own.input == other.input && other.number < own.number {
             self.first = later.first;
-            self.first_frame = later.first_frame;
+            self.first_frame = other;
         }
         self.last = self.last.max(later.last);
         self.seen.join(later.seen);
