@@ -248,14 +248,15 @@ impl<A: Address> Run<A> {
         if self.seen.any(Seen::OPENED_SYN) { Some(*self.base.of(self.opener())) } else { None }
     }
 
+    /// The same, when it began with a SYN or with its answer.
+    pub(super) const fn handshake(&self) -> Option<u32> {
+        if self.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK) { Some(*self.base.of(self.opener())) } else { None }
+    }
+
     /// Where the payload of each end starts, as far as the opening packet tells.
     pub(super) fn starts(&self) -> Pair<Option<u32>> {
         let mut starts = Pair { low: None, high: None };
-        if let Some(initial) = self.initial() {
-            *starts.of_mut(self.opener()) = Some(initial.wrapping_add(1));
-        } else if self.seen.any(Seen::OPENED_SYN_ACK) {
-            *starts.of_mut(self.opener()) = Some(self.base.of(self.opener()).wrapping_add(1));
-        }
+        *starts.of_mut(self.opener()) = self.handshake().map(|number| number.wrapping_add(1));
         starts
     }
 

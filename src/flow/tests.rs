@@ -135,6 +135,7 @@ fn ports_used_again() {
     );
     check(&["> S 1 @0", "> S 9 @4000"], 4_002, &[(CLIENT, Syn, Pending)]);
     check(&["> S 1 @0", "< S 5 @1", "> SA 1 @2", "< A 6 @3"], 9, &[one]);
+    check(&["< SA 7 @0", "> S 1 @1", "> A 2 @2"], 9, &[one]);
 }
 
 #[test]
