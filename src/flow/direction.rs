@@ -44,7 +44,9 @@ fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
         return Some((run.opener(), DirectionBasis::Syn));
     }
     if run.seen.any(Seen::OPENED_SYN_ACK) {
-        return Some((run.opener().other(), DirectionBasis::SynAck));
+        // The SYN may have been captured behind its answer.
+        let basis = if run.syns > 0 { DirectionBasis::Syn } else { DirectionBasis::SynAck };
+        return Some((run.opener().other(), basis));
     }
     [End::Low, End::High]
         .into_iter()

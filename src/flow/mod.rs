@@ -24,6 +24,8 @@ mod prefix;
 mod record;
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
 pub use flows::{FlowTable, QuotingError, Settled, Sighting};

@@ -248,14 +248,15 @@ impl<A: Address> Run<A> {
         if self.seen.any(Seen::OPENED_SYN) { Some(*self.base.of(self.opener())) } else { None }
     }
 
+    /// The same, when it began with a SYN or with its answer.
+    pub(super) const fn handshake(&self) -> Option<u32> {
+        if self.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK) { Some(*self.base.of(self.opener())) } else { None }
+    }
+
     /// Where the payload of each end starts, as far as the opening packet tells.
     pub(super) fn starts(&self) -> Pair<Option<u32>> {
         let mut starts = Pair { low: None, high: None };
-        if let Some(initial) = self.initial() {
-            *starts.of_mut(self.opener()) = Some(initial.wrapping_add(1));
-        } else if self.seen.any(Seen::OPENED_SYN_ACK) {
-            *starts.of_mut(self.opener()) = Some(self.base.of(self.opener()).wrapping_add(1));
-        }
+        *starts.of_mut(self.opener()) = self.handshake().map(|number| number.wrapping_add(1));
         starts
     }
 
@@ -291,10 +292,6 @@ impl<A: Address> Run<A> {
 
     /// Counts one packet.
     pub(super) fn add(&mut self, packet: &Packet<'_>) {
-        if packet.at < self.first {
-            self.first = packet.at;
-            self.first_frame = packet.place;
-        }
         self.last = self.last.max(packet.at);
         let from = packet.from;
         let sent_before = *self.packets.of(from);
@@ -375,9 +372,11 @@ impl<A: Address> Run<A> {
         for end in [End::Low, End::High] {
             self.join_end(end, later);
         }
-        if later.first < self.first {
+        // A datagram whose last fragment lies behind the cut is added in front of what lies between.
+        let (own, other) = (self.first_frame, later.first_frame);
+        if own.input == other.input && other.number < own.number {
             self.first = later.first;
-            self.first_frame = later.first_frame;
+            self.first_frame = other;
         }
         self.last = self.last.max(later.last);
         self.seen.join(later.seen);
