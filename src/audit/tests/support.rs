@@ -7,7 +7,8 @@ use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
 use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
 use crate::ledger::{Announcement, Binding, Counters, Input, Observation, Resolution, ResolutionResult};
 use crate::matrix::{
-    Atom, Direction, Matrix, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing, Waiver,
+    Atom, Direction, Matrix, MatrixParts, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing,
+    Waiver,
 };
 use crate::wire::{FrameRef, Timestamp, Transport};
 
@@ -81,7 +82,7 @@ pub(super) fn matrix() -> Matrix {
             _ => Standing::Live,
         },
     });
-    Matrix {
+    Matrix::from_parts(MatrixParts {
         packs: vec![pack("a", true), pack("b", false)],
         roles: roles.collect(),
         rows: rows.collect(),
@@ -92,7 +93,7 @@ pub(super) fn matrix() -> Matrix {
         site: "test".into(),
         site_file: None,
         features: vec![("ssh".into(), false)],
-    }
+    })
 }
 
 fn range(text: &str) -> RangeInclusive<IpAddr> {
@@ -199,9 +200,11 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         }),
         first_frame: frame(number),
         decided: None,
+        claimed: None,
         payload,
         ambiguous: words.contains(&"ambiguous"),
         truncated: false,
+        folded: 0,
     }
 }
 
