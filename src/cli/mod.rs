@@ -1,7 +1,57 @@
-//! The command line: argv, terminal, clock and signals in, exit code out.
+//! The command line: argv, terminal, clock and signals in, exit code out. Whatever goes wrong ends
+//! as one of four codes and a last line on standard error that says why.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Arguments, Color, Command};
+use self::exit::Failure;
+
+mod args;
+mod audit;
+mod exit;
+mod matrix;
+mod options;
+mod progress;
+mod report;
 
 /// Runs the program.
 #[must_use]
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(fault) => return exit::of_usage(&fault),
+    };
+    exit::catch_panics();
+    let code = catch_unwind(AssertUnwindSafe(|| match run(&arguments) {
+        Ok(code) => code,
+        Err(failure) => exit::of_failure(&failure, options::colour(wish(&arguments), &io::stderr())),
+    }));
+    code.map_or_else(
+        |_| {
+            exit::say("exit 2: could not run");
+            ExitCode::from(2)
+        },
+        ExitCode::from,
+    )
+}
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    match &arguments.command {
+        Command::Audit(arguments) => audit::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Matrix(command) => matrix::run(command),
+        Command::Site(command) => matrix::run_site(command),
+    }
+}
+
+const fn wish(arguments: &Arguments) -> Color {
+    match &arguments.command {
+        Command::Audit(arguments) => arguments.look.color,
+        Command::Report(arguments) => arguments.look.color,
+        Command::Matrix(_) | Command::Site(_) => Color::Auto,
+    }
 }

@@ -11,6 +11,22 @@
     )
 )]
 
+mod attempt;
 mod conversation;
+mod direction;
+mod flows;
+mod fold;
+mod interned;
+mod key;
+mod outcome;
+mod payload;
+mod prefix;
+mod record;
+mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
+pub use flows::{FlowTable, QuotingError, Settled, Sighting};
+pub use stream::{Stream, Stretch};

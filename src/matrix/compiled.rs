@@ -1,13 +1,43 @@
-//! The matrix: packs resolved against a site, with the plain scan that every faster look-up is
-//! judged by.
+//! The matrix: packs resolved against a site, with its look-up, and the plain scan that judges the
+//! look-up. Nothing here changes after it was built.
 
+use std::net::IpAddr;
+
+use super::index::{Index, as_index};
 use super::model::{
     Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Waiver,
 };
 
-/// Packs resolved against a site.
+/// Packs resolved against a site. The fields are for reading: the look-up is built from them once.
 #[derive(Clone, Debug)]
 pub struct Matrix {
+    /// The packs as used, audited ones first.
+    pub packs: Vec<PackInfo>,
+    /// Every role of every pack.
+    pub roles: Vec<Role>,
+    /// Every row: audited packs first, each in document order.
+    pub rows: Vec<Row>,
+    /// The role under audit.
+    pub subject: RoleId,
+    /// Where the capture was taken: a role, or `None` for a mirror port.
+    pub vantage: Option<RoleId>,
+    /// Weakest bases that the site accepts.
+    pub minimum: MinimumBasis,
+    /// Waivers of the site.
+    pub waivers: Vec<Waiver>,
+    /// Name of the site.
+    pub site: String,
+    /// Path and SHA-256 of the site file, if one was read.
+    pub site_file: Option<(String, String)>,
+    /// Features and whether they are on.
+    pub features: Vec<(String, bool)>,
+    index: Index,
+    warnings: Vec<String>,
+}
+
+/// What a matrix is made of.
+#[derive(Clone, Debug)]
+pub struct MatrixParts {
     /// The packs as used, audited ones first.
     pub packs: Vec<PackInfo>,
     /// Every role of every pack.
@@ -42,16 +72,72 @@ pub struct Match {
 }
 
 impl Matrix {
+    /// Builds the look-up over these parts.
+    #[must_use]
+    pub fn from_parts(parts: MatrixParts) -> Self {
+        let index = Index::new(&parts.roles, &parts.rows);
+        let MatrixParts { packs, roles, rows, subject, vantage, minimum, waivers, site, site_file, features } = parts;
+        let warnings = Vec::new();
+        Self { packs, roles, rows, subject, vantage, minimum, waivers, site, site_file, features, index, warnings }
+    }
+
+    /// The same matrix with what its compiler wants to be said aloud.
+    #[must_use]
+    pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// What is probably not meant as it stands in the site, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Roles that list this address, sorted; roles bound by name alone are not among them.
+    #[must_use]
+    pub fn roles_at(&self, address: IpAddr) -> &[RoleId] {
+        self.index.roles_at(address)
+    }
+
+    /// Whether this is an address of the subject.
+    #[must_use]
+    pub fn subject_plays(&self, address: IpAddr) -> bool {
+        self.roles_at(address).binary_search(&self.subject).is_ok()
+    }
+
+    /// Every atom that fits, in order of rows and atoms: exactly what [`Matrix::scan`] finds, by way
+    /// of the look-up. `found` is emptied first; give the same one each time to save allocations.
+    pub fn matches(&self, facts: &Facts<'_>, found: &mut Vec<Match>) {
+        found.clear();
+        let originator = self.index.plays(&facts.originator);
+        let responder = self.index.plays(&facts.responder);
+        self.index.candidates((&originator, &responder), facts.transport.0, facts.port, |number| {
+            let Some(row) = self.rows.get(number) else { return };
+            let forward = || Some((originator.any(&row.from)?, responder.any(&row.to)?));
+            let backward = || Some((originator.any(&row.to)?, responder.any(&row.from)?));
+            let ends = match row.direction {
+                Direction::Forward => forward(),
+                Direction::Either => forward().or_else(backward),
+            };
+            if let Some((originator, responder)) = ends {
+                let row_id = RowId(u32::try_from(number).unwrap_or(u32::MAX));
+                let atoms = fitting(row, row_id, facts);
+                found.extend(atoms.map(|atom| Match { atom, originator, responder }));
+            }
+        });
+    }
+
     /// The role with this index.
     #[must_use]
     pub fn role(&self, id: RoleId) -> Option<&Role> {
-        self.roles.get(usize::try_from(id.0).ok()?)
+        self.roles.get(as_index(id.0))
     }
 
     /// The row with this index.
     #[must_use]
     pub fn row(&self, id: RowId) -> Option<&Row> {
-        self.rows.get(usize::try_from(id.0).ok()?)
+        self.rows.get(as_index(id.0))
     }
 
     /// The atom with this index.
@@ -78,12 +164,8 @@ impl Matrix {
         let mut found = Vec::new();
         for (row_index, row) in (0u32..).zip(&self.rows) {
             let Some((originator, responder)) = self.ends(row, facts) else { continue };
-            for (atom_index, atom) in (0u16..).zip(&row.atoms) {
-                if atom.transport == facts.transport && atom.ports.contains(facts.port) {
-                    let atom = AtomId { row: RowId(row_index), atom: atom_index };
-                    found.push(Match { atom, originator, responder });
-                }
-            }
+            let atoms = fitting(row, RowId(row_index), facts);
+            found.extend(atoms.map(|atom| Match { atom, originator, responder }));
         }
         found
     }
@@ -102,6 +184,15 @@ impl Matrix {
     }
 }
 
+/// Atoms of a row that fit the protocol and the port.
+fn fitting<'row>(row: &'row Row, id: RowId, facts: &Facts<'_>) -> impl Iterator<Item = AtomId> + use<'row> {
+    let (transport, port) = (facts.transport, facts.port);
+    (0u16..)
+        .zip(&row.atoms)
+        .filter(move |(_, atom)| atom.transport == transport && atom.ports.contains(port))
+        .map(move |(atom, _)| AtomId { row: id, atom })
+}
+
 /// Whether a canonical name fits a pattern: equal, `*.` for exactly one label in front, `**.` for
 /// one or more.
 #[must_use]
@@ -113,4 +204,130 @@ pub fn name_matches(pattern: &str, name: &str) -> bool {
         return name.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == suffix);
     }
     pattern == name
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::addresses::joined;
+    use super::super::model::{Atom, Need, Ports, Severity, Standing};
+    use super::*;
+    use crate::wire::Transport;
+
+    const NAMES: &[&str] = &["a.example", "b.a.example", "c.b.a.example", "example", "other", "a.other"];
+    const PATTERNS: &[&str] =
+        &["a.example", "*.example", "**.example", "*.a.example", "**.a.example", "other", "**.other"];
+
+    fn address() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            (0u32..40).prop_map(|low| IpAddr::from((0x0aff_fff0u32 + low).to_be_bytes())),
+            any::<u32>().prop_map(|bits| IpAddr::from(bits.to_be_bytes())),
+            prop_oneof![Just(IpAddr::from([0; 4])), Just(IpAddr::from([255; 4])), Just(IpAddr::from([255; 16]))],
+            (0u128..40).prop_map(|low| IpAddr::from((0xfd77u128 << 112 | low).to_be_bytes())),
+        ]
+    }
+
+    fn role() -> impl Strategy<Value = Role> {
+        let ranges = prop::collection::vec((address(), address()), 0..5);
+        (ranges, prop::collection::vec(prop::sample::select(PATTERNS), 0..3)).prop_map(|(pairs, names)| {
+            let same = pairs.into_iter().filter(|(a, b)| a.is_ipv4() == b.is_ipv4());
+            let addresses = joined(same.map(|(a, b)| a.min(b)..=a.max(b)).collect());
+            let names = names.into_iter().map(str::to_owned).collect();
+            Role { id: String::new(), title: String::new(), addresses, names }
+        })
+    }
+
+    fn transport() -> impl Strategy<Value = Transport> {
+        prop::sample::select(vec![Transport::TCP, Transport::UDP, Transport::ICMP])
+    }
+
+    fn atom() -> impl Strategy<Value = Atom> {
+        let port = prop_oneof![0u16..9, Just(u16::MAX), any::<u16>()];
+        let ranges = prop::collection::vec((port.clone(), port), 1..3)
+            .prop_map(|pairs| Ports::Ranges(pairs.into_iter().map(|(a, b)| a.min(b)..=a.max(b)).collect()));
+        (transport(), prop_oneof![1 => Just(Ports::Any), 4 => ranges]).prop_map(|(transport, ports)| Atom {
+            service: String::new(),
+            transport,
+            ports,
+            application: None,
+            optional: false,
+            announced: false,
+            group: None,
+        })
+    }
+
+    fn row() -> impl Strategy<Value = Row> {
+        let ends = || prop::collection::vec((0u32..7).prop_map(RoleId), 0..3);
+        let either = prop::bool::ANY;
+        (ends(), ends(), either, prop::collection::vec(atom(), 1..4)).prop_map(|(from, to, either, atoms)| Row {
+            id: String::new(),
+            pack: 0,
+            from,
+            to,
+            direction: if either { Direction::Either } else { Direction::Forward },
+            atoms,
+            purpose: String::new(),
+            need: Need::Required,
+            window: 0,
+            severity: Severity::Low,
+            standing: Standing::Live,
+        })
+    }
+
+    fn matrix(roles: Vec<Role>, rows: Vec<Row>) -> Matrix {
+        Matrix::from_parts(MatrixParts {
+            packs: Vec::new(),
+            roles,
+            rows,
+            subject: RoleId(0),
+            vantage: None,
+            minimum: MinimumBasis::default(),
+            waivers: Vec::new(),
+            site: String::new(),
+            site_file: None,
+            features: Vec::new(),
+        })
+    }
+
+    type Query = (IpAddr, Vec<&'static str>, IpAddr, Vec<&'static str>, Transport, u16);
+
+    fn query() -> impl Strategy<Value = Query> {
+        let names = || prop::collection::vec(prop::sample::select(NAMES), 0..3);
+        let port = prop_oneof![0u16..9, Just(u16::MAX), any::<u16>()];
+        (address(), names(), address(), names(), transport(), port)
+    }
+
+    fn check(matrix: &Matrix, (from, from_names, to, to_names, transport, port): &Query) {
+        let originator = Peer { address: *from, names: from_names };
+        let responder = Peer { address: *to, names: to_names };
+        let facts = Facts { originator, responder, transport: *transport, port: *port };
+        let mut found = Vec::new();
+        matrix.matches(&facts, &mut found);
+        assert_eq!(found, matrix.scan(&facts), "{facts:?}");
+        for address in [*from, *to] {
+            let bare = Peer { address, names: &[] };
+            let ids = (0u32..).map(RoleId).take(matrix.roles.len());
+            let expected: Vec<RoleId> = ids.filter(|role| matrix.plays(&bare, *role).is_some()).collect();
+            assert_eq!(matrix.roles_at(address), expected, "{address}");
+            assert_eq!(matrix.subject_plays(address), expected.contains(&RoleId(0)));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn the_look_up_finds_what_the_scan_finds(
+            roles in prop::collection::vec(role(), 1..6),
+            rows in prop::collection::vec(row(), 0..40),
+            copies in prop::sample::select(vec![1usize, 5, 60]),
+            queries in prop::collection::vec(query(), 20),
+        ) {
+            // Copies of the rows lead over 128 rows and over 1,024 into the other forms of the look-up.
+            let rows = rows.iter().cycle().take(rows.len() * copies).cloned().collect();
+            let matrix = matrix(roles, rows);
+            queries.iter().for_each(|query| check(&matrix, query));
+        }
+    }
 }

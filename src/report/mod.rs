@@ -1,1 +1,14 @@
-//! report floor.
+//! An audit in, the forms in which it leaves the house out. Every form is written from the
+//! [`crate::audit::Audit`] document alone, except the flow log, which needs the flows. Never judges,
+//! never reads a clock, and escapes whatever came from outside.
+
+pub mod atomic;
+pub mod community;
+pub mod csv;
+pub mod escape;
+pub mod flows;
+pub mod json;
+pub mod markdown;
+pub mod schema;
+pub mod terminal;
+pub mod words;

@@ -1,0 +1,342 @@
+//! The command line as typed: words in, typed but unresolved arguments out. Reads no file and
+//! knows no defaults that depend on one; `options` resolves.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::matrix::Severity;
+
+/// Holds captured traffic against a documented matrix of allowed flows.
+///
+/// Reads packet captures (what tcpdump, Wireshark, dumpcap and pktmon write), rebuilds the flows,
+/// and says which documented flows work, which are blocked or missing, and what nothing documents.
+/// It sends nothing.
+#[derive(Debug, Parser)]
+#[command(name = "flowaudit", version, propagate_version = true, after_help = EXAMPLES, after_long_help = AFTER_LONG_HELP)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Audit captures against the matrix
+    #[command(after_help = AUDIT_EXAMPLES, after_long_help = AUDIT_LONG_HELP)]
+    Audit(Box<AuditArguments>),
+    /// Write a stored audit (--json) in another form
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
+    /// Show, check and import documented matrices (packs)
+    #[command(subcommand)]
+    Matrix(MatrixCommand),
+    /// Check a site file
+    #[command(subcommand)]
+    Site(SiteCommand),
+}
+
+/// `flowaudit audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// Captures: files, directories, quoted patterns of rotated files, or - for a pipe
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// Who is who, and the rest of the site
+    #[command(flatten)]
+    pub site: SiteArguments,
+    /// Only packets that this expression selects, in tcpdump's language
+    #[arg(short, long, value_name = "BPF")]
+    pub filter: Option<String>,
+    /// Only packets from this time on, as 2026-11-22T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<Timestamp>,
+    /// Only packets up to this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Option<Timestamp>,
+    /// Gravity from which a finding makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
+    pub fail_on: Gravity,
+    /// Threads to use; the result is the same for any number
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// One line per flow, to a .csv or .jsonl file
+    #[arg(long, value_name = "FILE")]
+    pub flows: Option<PathBuf>,
+    /// Forms of the audit
+    #[command(flatten)]
+    pub outputs: OutputArguments,
+    /// How the report looks
+    #[command(flatten)]
+    pub look: LookArguments,
+}
+
+/// Who is who.
+#[derive(Debug, Args)]
+pub struct SiteArguments {
+    /// Who plays which role here, in TOML
+    #[arg(short, long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// Addresses or names that play a role: ams-server=10.0.0.5,10.0.0.6
+    #[arg(long, value_name = "ROLE=ADDR[,ADDR…]", value_parser = role)]
+    pub role: Vec<(String, String)>,
+    /// Where the capture was taken: a role, or mirror
+    #[arg(long, value_name = "ROLE")]
+    pub vantage: Option<String>,
+    /// Matrix to audit: a shipped pack or a file; several may be given
+    #[arg(long, value_name = "PACK")]
+    pub pack: Vec<String>,
+    /// Pack that explains ordinary traffic; several may be given
+    #[arg(long, value_name = "PACK", conflicts_with = "no_baseline")]
+    pub baseline: Vec<String>,
+    /// Explain nothing: whatever the matrix does not list is unexpected
+    #[arg(long)]
+    pub no_baseline: bool,
+}
+
+/// Forms of the audit.
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// The whole audit as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Findings and rows as a table
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// The report as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+}
+
+/// How the report looks.
+#[derive(Debug, Args)]
+pub struct LookArguments {
+    /// No report and no progress; only the last line, which says why the exit code is what it is
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Cut no list: every peer, every finding, every reason
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Columns of the report; without it those of the terminal, or 100
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=500))]
+    pub width: Option<u16>,
+}
+
+/// `flowaudit report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// An audit that --json wrote; - is standard input
+    #[arg(value_name = "AUDIT.json", required_unless_present = "schema")]
+    pub audit: Option<PathBuf>,
+    /// Print the JSON Schema of the audit and end
+    #[arg(long)]
+    pub schema: bool,
+    /// Gravity from which a finding makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
+    pub fail_on: Gravity,
+    /// Forms of the audit
+    #[command(flatten)]
+    pub outputs: OutputArguments,
+    /// How the report looks
+    #[command(flatten)]
+    pub look: LookArguments,
+}
+
+/// `flowaudit matrix`.
+#[derive(Debug, Subcommand)]
+pub enum MatrixCommand {
+    /// List the packs inside this program
+    List,
+    /// Print a pack: who may talk to whom, on which ports, and why
+    Show {
+        /// A shipped pack or a file (.toml, .md, .csv)
+        pack: String,
+        /// In which form
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = PackForm::Toml)]
+        form: PackForm,
+    },
+    /// Check packs, and show every fault with its place
+    Check {
+        /// Files, or shipped packs
+        #[arg(required = true)]
+        packs: Vec<String>,
+    },
+    /// Turn a Markdown or CSV table of ports into a pack, and list what had to be guessed
+    Import {
+        /// The table: columns Source, Destination, Destination ports, Description
+        table: PathBuf,
+        /// Where to write the pack; without it standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// `flowaudit site`.
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Check a site against the packs that it names, and list the roles that nobody plays
+    Check {
+        /// The site file
+        site: PathBuf,
+    },
+}
+
+/// In which form a pack is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PackForm {
+    /// The pack itself.
+    Toml,
+    /// A table of rows.
+    Markdown,
+    /// The same table for a spreadsheet.
+    Csv,
+    /// Everything, for programs.
+    Json,
+}
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Gravity {
+    /// Must be dealt with.
+    High,
+    /// Should be dealt with.
+    Medium,
+    /// Worth knowing.
+    Low,
+}
+
+impl From<Gravity> for Severity {
+    fn from(gravity: Gravity) -> Self {
+        match gravity {
+            Gravity::High => Self::High,
+            Gravity::Medium => Self::Medium,
+            Gravity::Low => Self::Low,
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that has it.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+fn role(text: &str) -> Result<(String, String), String> {
+    let (role, players) = text.split_once('=').ok_or("write ROLE=ADDRESS, as in ams-server=10.0.0.5")?;
+    let (role, players) = (role.trim(), players.trim());
+    if role.is_empty() || players.is_empty() {
+        return Err("write ROLE=ADDRESS, as in ams-server=10.0.0.5".to_owned());
+    }
+    Ok((role.to_owned(), players.to_owned()))
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| match text.parse::<jiff::civil::DateTime>() {
+        Ok(_) => format!("it has no offset from UTC: write {text}Z for UTC, or {text}+02:00"),
+        Err(_) => "not a time: write it as 2026-11-22T10:00:00Z".to_owned(),
+    })
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit audit -s site.toml server.pcapng
+  flowaudit matrix show ams                          what the shipped matrix allows";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit audit -s site.toml server.pcapng
+  flowaudit matrix show ams                          what the shipped matrix allows
+
+Exit codes:
+  0  nothing to report, and the evidence is complete
+  1  findings
+  2  could not run, or could not write a report
+  3  no findings, but the evidence is incomplete
+
+The last line on standard error says why the exit code is what it is.";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  flowaudit audit --role ams-server=10.0.0.5 server.pcap        one server, the rest unknown
+  flowaudit audit -s site.toml 'rotated-*.pcap.gz'              rotated files, in order of time
+  tcpdump -w - host 10.0.0.5 | flowaudit audit -s site.toml -   from a pipe, until it closes
+  flowaudit audit -s site.toml -f 'not port 22' server.pcap     without the packets of port 22
+  flowaudit audit -s site.toml -q --json a.json --flows f.csv server.pcap";
+
+const AUDIT_LONG_HELP: &str = "\
+Examples:
+  flowaudit audit --role ams-server=10.0.0.5 server.pcap        one server, the rest unknown
+  flowaudit audit -s site.toml 'rotated-*.pcap.gz'              rotated files, in order of time
+  tcpdump -w - host 10.0.0.5 | flowaudit audit -s site.toml -   from a pipe, until it closes
+  flowaudit audit -s site.toml -f 'not port 22' server.pcap     without the packets of port 22
+  flowaudit audit -s site.toml -q --json a.json --flows f.csv server.pcap
+
+A site file says who is who:
+  [site]
+  name = \"corp.example\"
+  packs = [\"ams\"]
+  baseline = [\"windows-member\", \"link-noise\"]
+  vantage = \"ams-server\"
+  [roles]
+  ams-server = [\"10.0.0.5\"]
+  domain-controllers = [\"10.0.0.10-10.0.0.11\"]
+
+Outputs appear whole or not at all; an old file stays when the new one cannot be written.
+
+Exit codes:
+  0  nothing to report, and the evidence is complete
+  1  findings (of at least the gravity of --fail-on)
+  2  could not run, or could not write a report
+  3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
+     flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  flowaudit report audit.json                        on the terminal
+  flowaudit report audit.json --markdown ticket.md
+  flowaudit report --schema                          the JSON Schema of the audit";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &str, expected: Result<(), &str>) {
+        let found = Arguments::try_parse_from(words.split(' '));
+        match (found, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(fault), Err(part)) => assert!(fault.to_string().contains(part), "{words}: {fault}"),
+            (found, _) => panic!("{words}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn words_become_arguments() {
+        check("flowaudit audit -s site.toml a.pcap b.pcap", Ok(()));
+        check("flowaudit audit --role ams-server=10.0.0.5,10.0.0.6 -f udp -q -v --color never -", Ok(()));
+        check("flowaudit audit --from 2026-11-22T10:00:00Z --to 2026-11-22T12:00:00+02:00 a", Ok(()));
+        check("flowaudit audit --from 2026-11-22T10:00:00 a", Err("no offset from UTC"));
+        check("flowaudit audit --from yesterday a", Err("not a time"));
+        check("flowaudit audit --role ams-server a", Err("ROLE=ADDRESS"));
+        check("flowaudit audit --threads 0 a", Err("--threads"));
+        check("flowaudit audit --baseline x --no-baseline a", Err("cannot be used with"));
+        check("flowaudit audit", Err("CAPTURE"));
+        check("flowaudit report", Err("AUDIT.json"));
+        check("flowaudit report --schema", Ok(()));
+        check("flowaudit matrix check", Err("PACKS"));
+        check("flowaudit", Err("Usage"));
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,103 @@
+//! `flowaudit matrix` and `flowaudit site`: packs and sites in, lists, TOML or every fault out.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::args::{MatrixCommand, PackForm, SiteCommand};
+use super::exit::{self, Failure};
+use super::options::path_text;
+use super::report::{to_stdout, unwritten_stdout, write_one};
+use crate::matrix::{self, Faults, Matrix, Pack, Site, Standing};
+use crate::report::{escape, words};
+
+/// Runs `flowaudit matrix`.
+///
+/// # Errors
+/// A pack is wrong, or the result could not be written.
+pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
+    match command {
+        MatrixCommand::List => list(),
+        MatrixCommand::Show { pack, form } => show(pack, *form),
+        MatrixCommand::Check { packs } => check(packs),
+        MatrixCommand::Import { table, output } => import(table, output.as_deref()),
+    }
+}
+
+/// Runs `flowaudit site`.
+///
+/// # Errors
+/// The site or one of its packs is wrong.
+pub fn run_site(command: &SiteCommand) -> Result<u8, Failure> {
+    let SiteCommand::Check { site } = command;
+    let path = path_text(site)?;
+    let matrix = Matrix::load(&Site::load(&path)?)?;
+    matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
+    let live = matrix.rows.iter().filter(|row| row.standing == Standing::Live).count();
+    let summary = format!("{path}: no faults; {live} of {} rows are live", matrix.rows.len());
+    print(|out| writeln!(out, "{}", escape::terminal(&summary)))
+}
+
+fn list() -> Result<u8, Failure> {
+    let packs =
+        matrix::shipped().into_iter().map(|(id, _)| matrix::load_pack(id)).collect::<Result<Vec<Pack>, Faults>>()?;
+    let longest = packs.iter().map(|pack| pack.id.len()).max().unwrap_or(0);
+    print(|out| {
+        packs.iter().try_for_each(|pack| writeln!(out, "{:longest$}  {}", pack.id, escape::terminal(&summary(pack))))
+    })
+}
+
+fn summary(pack: &Pack) -> String {
+    let rows = words::count(u64::try_from(pack.rows.len()).unwrap_or(u64::MAX), "row");
+    let services = words::count(u64::try_from(pack.atoms()).unwrap_or(u64::MAX), "service");
+    format!("{} {} ({rows}, {services})", pack.title, pack.version).trim().to_owned()
+}
+
+/// As TOML, a shipped pack is printed as it was written, comments and all.
+fn show(name: &str, form: PackForm) -> Result<u8, Failure> {
+    let pack = matrix::load_pack(name)?;
+    let text = match form {
+        PackForm::Toml => matrix::shipped()
+            .into_iter()
+            .find(|(id, _)| *id == name)
+            .map_or_else(|| pack.to_toml(), |(_, text)| text.to_owned()),
+        PackForm::Markdown => matrix::show::markdown(&pack),
+        PackForm::Csv => matrix::show::csv(&pack),
+        PackForm::Json => format!("{:#}\n", matrix::show::json(&pack)),
+    };
+    print(|out| out.write_all(text.as_bytes()))
+}
+
+fn check(names: &[String]) -> Result<u8, Failure> {
+    let mut faults = Faults::default();
+    let mut good = Vec::new();
+    for name in names {
+        match matrix::load_pack(name) {
+            Ok(pack) => good.push(format!("{name}: no faults; {}", summary(&pack))),
+            Err(found) => faults.append(found),
+        }
+    }
+    print(|out| good.iter().try_for_each(|line| writeln!(out, "{}", escape::terminal(line))))?;
+    if faults.is_empty() { Ok(0) } else { Err(faults.into()) }
+}
+
+fn import(table: &Path, output: Option<&Path>) -> Result<u8, Failure> {
+    let path = path_text(table)?;
+    let form =
+        matrix::Form::of(&path).ok_or_else(|| Failure::plain(format!("{path}: a table's name ends in .md or .csv")))?;
+    let text = std::fs::read_to_string(table)
+        .map_err(|fault| Failure::plain(format!("cannot read {path}: {fault}; give a Markdown or CSV table")))?;
+    let imported = matrix::import(&path, &text, form)?;
+    for guess in &imported.guesses {
+        exit::say(&format!("{path}:{}: guessed: {}", guess.line, guess.text));
+    }
+    let toml = imported.pack.to_toml();
+    match output {
+        Some(output) if write_one(output, |out| out.write_all(toml.as_bytes())) => Ok(0),
+        Some(_) => Err(Failure::Unwritten),
+        None => print(|out| out.write_all(toml.as_bytes())),
+    }
+}
+
+fn print(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, Failure> {
+    to_stdout(fill).map(|()| 0).map_err(unwritten_stdout)
+}

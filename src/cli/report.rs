@@ -1,0 +1,132 @@
+//! An audit and the forms that were asked for in, files and standard output out. A report that
+//! cannot be written is said at once, and does not keep the others from being written.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::args::{LookArguments, OutputArguments, ReportArguments};
+use super::exit::{self, Failure};
+use super::options::look;
+use crate::audit::Audit;
+use crate::report::{atomic, csv, json, markdown, schema, terminal};
+
+/// `flowaudit report`: the same audit in another form.
+///
+/// # Errors
+/// The audit cannot be read, or a report not be written.
+pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
+    let Some(path) = arguments.audit.as_deref().filter(|_| !arguments.schema) else {
+        return to_stdout(|out| out.write_all(schema::AUDIT.as_bytes())).map(|()| 0).map_err(unwritten_stdout);
+    };
+    check_outputs(&arguments.outputs, None)?;
+    let audit = read(path)?;
+    write_all(&audit, &arguments.outputs, &arguments.look, false)?;
+    Ok(exit::of_audit(&audit, arguments.fail_on.into()))
+}
+
+/// Refuses two reports on one standard output.
+///
+/// # Errors
+/// More than one form goes to `-`.
+pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
+    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
+    if all.iter().flatten().filter(|path| is_dash(path)).count() > 1 {
+        return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
+    }
+    Ok(())
+}
+
+/// Writes every form of `audit` that was asked for. The page for the terminal leaves standard
+/// output to any data that goes there: one of `outputs`, or another one (`stdout_taken`).
+///
+/// # Errors
+/// [`Failure::Unwritten`] when any could not be written.
+pub fn write_all(
+    audit: &Audit,
+    outputs: &OutputArguments,
+    looks: &LookArguments,
+    stdout_taken: bool,
+) -> Result<(), Failure> {
+    let forms: [(&Option<PathBuf>, Form); 3] =
+        [(&outputs.json, json::write), (&outputs.csv, csv::write), (&outputs.markdown, markdown::write)];
+    let taken = stdout_taken || forms.iter().any(|(path, _)| path.as_deref().is_some_and(is_dash));
+    let mut whole = true;
+    if !looks.quiet && !taken {
+        let page = to_stdout(|out| terminal::write(out, audit, look(looks)));
+        whole &= said("standard output", page);
+    }
+    for (path, form) in forms {
+        if let Some(path) = path {
+            whole &= write_one(path, |out| form(out, audit));
+        }
+    }
+    if whole { Ok(()) } else { Err(Failure::Unwritten) }
+}
+
+type Form = fn(&mut dyn Write, &Audit) -> io::Result<()>;
+
+/// Writes one report to a file or, for `-`, to standard output; `false` and a line when it failed.
+pub fn write_one(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> bool {
+    let written = if is_dash(path) { to_stdout(fill) } else { atomic::write(path, fill) };
+    said(&path.display().to_string(), written)
+}
+
+/// Writes to standard output. A reader that went away has seen all that it wanted.
+///
+/// # Errors
+/// Whatever standard output met, except a closed pipe.
+pub fn to_stdout(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match fill(&mut out).and_then(|()| out.flush()) {
+        Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => {
+            // What is still buffered would only meet the closed pipe again.
+            let _ = out.into_parts();
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+/// The failure of a command whose whole result is its standard output.
+pub fn unwritten_stdout(fault: io::Error) -> Failure {
+    Failure::plain(format!("cannot write standard output: {fault}"))
+}
+
+/// Whether `path` means standard output or input.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn said(name: &str, written: io::Result<()>) -> bool {
+    match written {
+        Ok(()) => true,
+        Err(fault) => {
+            exit::say(&format!("cannot write {name}: {fault}"));
+            false
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Audit, Failure> {
+    let name = path.display();
+    let mut text = Vec::new();
+    let opened: io::Result<Box<dyn Read>> =
+        if is_dash(path) { Ok(Box::new(io::stdin().lock())) } else { File::open(path).map(|file| Box::new(file) as _) };
+    let read = opened.and_then(|file| file.take(LONGEST).read_to_end(&mut text));
+    read.map_err(|fault| Failure::plain(format!("cannot read {name}: {fault}; give an audit that --json wrote")))?;
+    let audit: Audit = serde_json::from_slice(&text).map_err(|fault| {
+        Failure::plain(format!("cannot read {name}: not an audit: {fault}; give a file that --json wrote"))
+    })?;
+    if audit.schema != schema::AUDIT_VERSION {
+        return Err(Failure::plain(format!(
+            "cannot read {name}: its form is {}, and this program knows {}; use the flowaudit that wrote it",
+            audit.schema,
+            schema::AUDIT_VERSION
+        )));
+    }
+    Ok(audit)
+}
+
+/// No audit is longer; a pipe that never ends must not fill the memory.
+const LONGEST: u64 = 1 << 30;

@@ -1,0 +1,98 @@
+//! A path and what to write in, a whole file or the old one out. A report appears under its name
+//! only when its last byte is on the disk; a link at that name is replaced, never followed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of
+/// the directory. Devices, named pipes and `/dev/stdout`-like names are written directly.
+///
+/// # Errors
+/// Whatever opening, writing, syncing or renaming met; the old file is then untouched.
+pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    if is_stream(path)? {
+        let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        fill(&mut out)?;
+        return out.flush();
+    }
+    let directory = directory_of(path);
+    let mut temporary = tempfile::Builder::new().prefix(".flowaudit-").suffix(".tmp").tempfile_in(&directory)?;
+    {
+        let mut out = BufWriter::new(temporary.as_file_mut());
+        fill(&mut out)?;
+        out.flush()?;
+    }
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|fault| fault.error)?;
+    sync_directory(&directory)
+}
+
+/// Whether `path` is a place to pour into rather than a name to rename onto.
+fn is_stream(path: &Path) -> io::Result<bool> {
+    if STREAM_DIRECTORIES.iter().any(|directory| path.starts_with(directory)) {
+        return Ok(true);
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")),
+        Ok(found) => Ok(!found.is_file() && !found.is_symlink()),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// The rename itself must survive a power cut, so the directory is synced too where that is possible.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// Names in here lead to open descriptors and devices, through links that must be followed.
+const STREAM_DIRECTORIES: &[&str] = &["/dev", "/proc/self/fd", "/proc/thread-self/fd"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &Path, text: &str) -> io::Result<()> {
+        write(path, |out| out.write_all(text.as_bytes()))
+    }
+
+    #[test]
+    fn whole_or_not_at_all() {
+        let room = tempfile::tempdir().unwrap();
+        let report = room.path().join("report");
+        check(&report, "one").unwrap();
+        check(&report, "two").unwrap();
+        assert_eq!(fs::read_to_string(&report).unwrap(), "two");
+        write(&report, |out| {
+            out.write_all(b"half")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        })
+        .unwrap_err();
+        assert_eq!(fs::read_to_string(&report).unwrap(), "two");
+        assert_eq!(fs::read_dir(room.path()).unwrap().count(), 1, "no temporary file stays");
+        check(room.path(), "a directory").unwrap_err();
+        check(&room.path().join("absent/report"), "no directory").unwrap_err();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_a_device_is_written() {
+        let room = tempfile::tempdir().unwrap();
+        let (victim, link) = (room.path().join("victim"), room.path().join("link"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        check(&link, "report").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
+        check(Path::new("/dev/null"), "anything").unwrap();
+        assert_eq!(check(Path::new("/dev/full"), "anything").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
