@@ -8,7 +8,7 @@ use super::ip::Payload;
 use super::{Content, Datagram, Transport, ipv6, tcp, udp};
 
 /// Reads a plain Ethernet frame.
-#[inline]
+#[inline(always)]
 pub(super) fn decode(bytes: &[u8]) -> Option<Datagram<'_>> {
     let (head, mut rest) = bytes.split_first_chunk::<14>()?;
     let mut ethertype = u16::from_be_bytes([head[12], head[13]]);
@@ -29,7 +29,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Datagram<'_>> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
     let (head, rest) = bytes.split_first_chunk::<20>()?;
     let total = u16::from_be_bytes([head[2], head[3]]);
@@ -51,7 +51,7 @@ fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn ipv6(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
     let (head, rest) = bytes.split_first_chunk::<40>()?;
     let behind = u16::from_be_bytes([head[4], head[5]]);
@@ -72,7 +72,7 @@ fn ipv6(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn content(protocol: u8, payload: Payload<'_>) -> Option<Content<'_>> {
     match protocol {
         6 => tcp::segment(payload).ok().map(Content::Tcp),
