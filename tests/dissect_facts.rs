@@ -2,12 +2,15 @@
 //! Every difference must stand in `tests/differences/dissect.csv` with its reason. The reader here
 //! is naive on purpose: it knows two file formats, Ethernet, and TCP that is put in order by its
 //! sequence numbers, and shares nothing with the program's own.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what it cannot read")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use flowaudit::dissect::{Application, ClaimSource, Prefix, Progress, Recognised, dcom, dns, epm, name, recognise};
+use flowaudit::dissect::{
+    Application, ClaimSource, Prefix, Progress, Recognised, cldap, dcom, dns, epm, name, recognise, smb,
+};
 use flowaudit::wire::Transport;
 use serde_json::Value;
 
@@ -68,6 +71,25 @@ fn services_are_recognised_on_whatever_port_they_run() {
         let seen: Vec<_> = there.map(|(_, known)| known.as_ref().and_then(|known| known.application)).collect();
         assert!(seen.contains(&Some(*expected)), "{file} {port}: {seen:?}");
     }
+}
+
+#[test]
+fn controllers_and_clients_say_who_and_what() {
+    let Some(captures) = captures() else { return };
+    let traffic = read(&captures.join("matrix/otrf-scranton.cap"));
+    let datagrams = traffic.udp.iter().flat_map(|flow| flow.datagrams.iter().flatten());
+    let domains: BTreeSet<String> = datagrams.filter_map(|bytes| cldap::ping(bytes)).map(|ping| ping.domain).collect();
+    assert_eq!(domains, BTreeSet::from(["dmevals.local".to_owned()]));
+    let traffic = read(&captures.join("matrix/otrf-empire-shell-samr-enumdomainusers.cap"));
+    let opened: BTreeSet<String> = traffic
+        .tcp
+        .iter()
+        .flat_map(|stream| smb::opened(&stream.bytes()[0]))
+        .map(|opened| match opened {
+            smb::Opened::Tree(path) | smb::Opened::File(path) => path,
+        })
+        .collect();
+    assert_eq!(opened, BTreeSet::from([r"\\MORDORDC.theshire.local\IPC$".to_owned(), "samr".to_owned()]));
 }
 
 /// The shared captures; where they are not checked out only the build service insists on them.

@@ -44,8 +44,8 @@ pub fn recognise(transport: Transport, originator: Prefix<'_>, responder: Prefix
     let (first, second) = (look(table, &originator), look(table, &responder));
     match (first, second) {
         (Peek::Is(first), Peek::Is(second)) => both(first, second, originator, responder),
-        (Peek::Is(sight), _) => one(sight, Side::Originator, originator, responder),
-        (_, Peek::Is(sight)) => one(sight, Side::Responder, originator, responder),
+        (Peek::Is(sight), other) => one(settled(sight, &other), Side::Originator, originator, responder),
+        (other, Peek::Is(sight)) => one(settled(sight, &other), Side::Responder, originator, responder),
         (Peek::Not, Peek::Not) => Progress::Unknown,
         (Peek::More, _) | (_, Peek::More) => Progress::More,
     }
@@ -70,7 +70,7 @@ const TCP: &[Entry] = &[
     Entry(http::peek, Midstream::Proves),
     Entry(smb::peek, Midstream::Proves),
     Entry(rpc::peek, Midstream::Proves),
-    Entry(netbios::peek_tcp, Midstream::Nothing),
+    Entry(netbios::peek_tcp, Midstream::Proves),
     Entry(ldap::peek_tcp, Midstream::Nothing),
     Entry(kerberos::peek_tcp, Midstream::Proves),
     Entry(tds::peek, Midstream::Proves),
@@ -140,6 +140,14 @@ fn both(first: Sight, second: Sight, originator: Prefix<'_>, responder: Prefix<'
         main.speaker = Speaker::Client;
     }
     known(main, side, originator, responder)
+}
+
+/// An answer that is something else will not add to what was asked.
+fn settled(mut sight: Sight, other: &Peek) -> Sight {
+    if sight.rest == Rest::Other && *other == Peek::Not {
+        sight.rest = Rest::Nothing;
+    }
+    sight
 }
 
 /// One direction is recognised, the other is not (yet).
