@@ -2,7 +2,8 @@
 //! first. Never looks at addresses: a role is no proof of a direction.
 
 use super::key::{Address, End};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{DirectionBasis, Endpoint};
 use crate::wire::Transport;
 
