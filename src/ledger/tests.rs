@@ -1,8 +1,6 @@
 //! What a ledger makes of DNS, of taps and of snap lengths, on frames made here: raw IPv4, so that
 //! every byte in them means something.
 
-use std::net::Ipv4Addr;
-
 use super::{Ledger, Observation, Options, ResolutionResult};
 use crate::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
