@@ -46,6 +46,8 @@ pub(super) struct Run<A> {
     pub(super) syns: u16,
     vlan: u16,
     pub(super) depth: u8,
+    /// Its opening SYN carried payload (RFC 7413): then no copy of it is the same packet for certain.
+    pub(super) opened_with_payload: bool,
 }
 
 /// The VLAN of a record without one: identifiers have 12 bits.
@@ -81,6 +83,7 @@ impl<A: Address> Run<A> {
             syns: 0,
             vlan: packet.vlan.unwrap_or(NO_VLAN),
             depth: packet.depth,
+            opened_with_payload: packet.syn().is_some() && packet.payload_length > 0,
         }
     }
 
@@ -129,9 +132,10 @@ impl<A: Address> Run<A> {
     /// Whether a SYN of `from` with this number is a copy of the one that opened this run. Any
     /// other SYN opens a run of its own: whether both are one attempt is decided when all of it is
     /// known. A packet that is no SYN always goes on.
-    pub(super) fn continues(&self, from: End, syn: Option<u32>) -> bool {
+    pub(super) fn continues(&self, from: End, syn: Option<u32>, with_payload: bool) -> bool {
         match syn {
             None => true,
+            Some(_) if with_payload || self.opened_with_payload => false,
             Some(_) => !self.seen.any(Seen::WENT_ON) && self.opener() == from && self.initial() == syn,
         }
     }
