@@ -2,7 +2,8 @@
 //! of the runs in their order, so it gives the same for a whole capture and for merged pieces.
 
 use super::key::{Address, End, Pair};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 
 /// How long after the last packet of a failed attempt another SYN is its retry. Windows sends a SYN
 /// again at 3 and 9 s and repeats refused ones at once; stacks that back off further double up to 16 s.

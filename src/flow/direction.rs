@@ -2,7 +2,8 @@
 //! first. Never looks at addresses: a role is no proof of a direction.
 
 use super::key::{Address, End};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{DirectionBasis, Endpoint};
 use crate::wire::Transport;
 
@@ -31,7 +32,7 @@ pub(super) fn so_far<A: Address>(run: &Run<A>) -> End {
     settle(run, None).0
 }
 
-/// Whether `endpoint` is a port that services listen on.
+/// Whether `port` is one that services listen on.
 pub(super) fn is_service(port: u16) -> bool {
     (1..1024).contains(&port) || SERVICE_PORTS.contains(&port) || WEB_PORTS.contains(&port)
 }

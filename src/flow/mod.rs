@@ -19,9 +19,11 @@ mod fold;
 mod interned;
 mod key;
 mod outcome;
+mod packet;
 mod payload;
 mod prefix;
 mod record;
+mod seen;
 mod stream;
 mod table;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! looks at a clock other than the time of the last packet.
 
 use super::key::{Address, End};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{IcmpError, Outcome};
 use crate::wire::{Timestamp, Transport};
 

@@ -4,8 +4,10 @@
 
 use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
+use super::packet::Packet;
 use super::prefix::{Arrival, Log, Mark};
-use super::record::{Packet, Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use crate::dissect::Progress;
 use crate::wire::{FrameRef, Transport};
 

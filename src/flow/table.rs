@@ -8,8 +8,9 @@ use std::hash::BuildHasher;
 
 use super::attempt::Attempt;
 use super::key::{Address, End, Key};
+use super::packet::Packet;
 use super::payload::Payloads;
-use super::record::{Packet, Run};
+use super::record::Run;
 use crate::wire::Timestamp;
 
 /// The runs of one address family.
@@ -36,7 +37,7 @@ impl<A: Address> Table<A> {
     /// Counts a packet of `key`.
     pub(super) fn observe(&mut self, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) {
         if let Some(run) = self.latest(&key)
-            && run.continues(packet.from, packet.syn())
+            && run.continues(packet.from, packet.syn(), packet.payload_length > 0)
         {
             run.add(packet);
             payloads.observe(run, packet);
@@ -53,7 +54,7 @@ impl<A: Address> Table<A> {
         for mut run in later.runs {
             let (opener, syn) = (run.opener(), run.initial());
             match self.latest(&run.key) {
-                Some(known) if known.continues(opener, syn) => {
+                Some(known) if known.continues(opener, syn, run.opened_with_payload) => {
                     payloads.join(known, &mut run);
                     known.join(&run);
                 }

@@ -194,3 +194,34 @@ fn a_record_stays_within_its_budget() {
     assert!(size_of::<super::record::Run<u32>>() <= 128, "{}", size_of::<super::record::Run<u32>>());
     assert!(size_of::<super::record::Run<[u8; 16]>>() <= 160, "{}", size_of::<super::record::Run<[u8; 16]>>());
 }
+
+proptest::proptest! {
+    /// Whatever a sender does, the pieces merge into the whole.
+    #[test]
+    fn any_sequence_merges_at_any_cut(
+        packets in proptest::collection::vec(("[<>]", "S|SA|A|FA|R|RA|udp", 1_u32..6, "[a-c]{0,3}", 0_u32..40), 1..12),
+    ) {
+        let mut at = 0;
+        let lines: Vec<String> = packets
+            .into_iter()
+            .map(|(way, flags, sequence, payload, wait)| {
+                at += wait * 1000;
+                format!("{way} {flags} {sequence} {payload} @{at}")
+            })
+            .collect();
+        let settle = |cut: usize| {
+            let (mut table, mut later) = (FlowTable::new(1000, false), FlowTable::new(1000, true));
+            for (index, line) in lines.iter().enumerate() {
+                let number = u32::try_from(index).unwrap() + 1;
+                play(if index < cut { &mut table } else { &mut later }, number, line);
+            }
+            table.merge(later);
+            table.settle(Timestamp::from_nanoseconds(i64::from(at) * MILLISECOND), &[])
+        };
+        let whole = settle(lines.len());
+        for cut in 0..lines.len() {
+            let merged = settle(cut);
+            proptest::prop_assert_eq!(&merged.flows, &whole.flows, "cut at {} of {:?}", cut, &lines);
+        }
+    }
+}
