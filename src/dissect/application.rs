@@ -65,7 +65,8 @@ impl Application {
     }
 
     /// Whether bytes that prove `self` fulfil a row that documents `documented`: equal, or the
-    /// documented word is a use of the same protocol (`gc` is LDAP, `https` is TLS, `epm` is DCE/RPC).
+    /// documented word is a use of the same protocol (`gc` is LDAP, `https` is TLS, `epm` is DCE/RPC, multicast DNS
+    /// and LLMNR are DNS messages).
     #[must_use]
     pub const fn fulfils(self, documented: Self) -> bool {
         matches!(
@@ -75,7 +76,8 @@ impl Application {
                 | (Self::Gc, Self::Ldap)
                 | (Self::Epm, Self::Dcerpc | Self::Epm)
                 | (Self::Dcerpc, Self::Epm)
-                | (Self::Http, Self::Winrm)
+                | (Self::Http | Self::Winrm, Self::Http | Self::Winrm)
+                | (Self::Dns | Self::Mdns | Self::Llmnr, Self::Dns | Self::Mdns | Self::Llmnr)
         ) || self as u8 == documented as u8
     }
 }

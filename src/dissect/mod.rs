@@ -13,8 +13,22 @@
 )]
 
 mod application;
+mod ber;
+mod ndr;
+mod peek;
+mod reader;
 mod recognise;
 mod recognised;
+
+pub mod cldap;
+pub mod dcom;
+pub mod dns;
+pub mod epm;
+pub mod ldap;
+pub mod name;
+pub mod rpc;
+pub mod ssrp;
+pub mod tls;
 
 pub use application::Application;
 pub use recognise::{Prefix, Progress, recognise};

@@ -31,9 +31,41 @@
 )]
 
 mod datagram;
+mod ethernet;
+mod fast;
+mod fragment;
 mod frame;
+mod icmp;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod layer;
+mod link;
+mod llc;
+mod mpls;
+mod tcp;
 mod time;
+mod tunnel;
+mod udp;
 
 pub use datagram::{Content, Datagram, Fragment, IcmpMessage, Quote, TcpFlags, TcpSegment, Transport, Undecoded};
+pub use fragment::{Fragments, PendingFragment, Reassembled};
 pub use frame::{Course, Frame, FrameRef, LinkType};
 pub use time::Timestamp;
+pub use tunnel::peel;
+
+/// Reads a frame down to its outermost IP datagram.
+///
+/// # Errors
+/// [`Undecoded`] says why there is none.
+#[inline]
+pub fn decode<'frame>(frame: &Frame<'frame>) -> Result<Datagram<'frame>, Undecoded> {
+    if frame.link == ETHERNET
+        && let Some(datagram) = fast::decode(frame.bytes)
+    {
+        return Ok(datagram);
+    }
+    link::decode(frame.link, layer::Layer::of(frame))
+}
+
+const ETHERNET: LinkType = LinkType(1);

@@ -1,0 +1,151 @@
+//! Both directions of a DCOM activation or resolution in, the string bindings that the server gave
+//! out (MS-DCOM sections 2.2.19.3 and 3.1.2.5.2.3). The dual string array is found by its own
+//! shape inside the answer, because it sits at a different depth in each of the three calls that
+//! return it; a sealed answer has none.
+
+use super::reader::Reader;
+use super::rpc;
+
+/// Interfaces whose answers carry bindings: IRemoteSCMActivator, IActivation, IObjectExporter.
+const GIVERS: [&str; 3] = [
+    "000001a0-0000-0000-c000-000000000046",
+    "4d9f4ab8-7d1c-11cf-861e-0020af6e7c57",
+    "99fcfec4-5260-101b-bbcb-00aa0021347a",
+];
+/// Most bindings kept of one association.
+const BINDINGS: usize = 64;
+/// Longest host and port in a binding, in UTF-16 units.
+const LONGEST: usize = 255;
+/// Tower identifier of TCP (C706 appendix I).
+const TCP: u16 = 7;
+
+/// An address that a DCOM server gave for itself, `host` or `host[port]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DcomBinding {
+    /// Host name or address as written.
+    pub host: String,
+    /// TCP port, where one is given.
+    pub port: Option<u16>,
+    /// Offset of the answer's last fragment in the server's bytes.
+    pub offset: usize,
+}
+
+/// Every TCP binding that `server` gave to `client`. Both start at their first payload byte.
+#[must_use]
+pub fn bindings(client: &[u8], server: &[u8]) -> Vec<DcomBinding> {
+    let contexts: Vec<u16> = rpc::contexts(client, server)
+        .into_iter()
+        .filter(|context| context.accepted && GIVERS.contains(&context.uuid.as_str()))
+        .map(|context| context.id)
+        .collect();
+    let mut found = Vec::new();
+    if contexts.is_empty() {
+        return found;
+    }
+    for answer in rpc::responses(server).iter().filter(|answer| contexts.contains(&answer.context)) {
+        for (host, port) in scan(&answer.stub) {
+            let binding = DcomBinding { host, port, offset: answer.offset };
+            if found.len() < BINDINGS && !found.contains(&binding) {
+                found.push(binding);
+            }
+        }
+    }
+    found
+}
+
+/// Looks for dual string arrays at every even offset, and goes on behind each that it finds.
+fn scan(stub: &[u8]) -> Vec<(String, Option<u16>)> {
+    let mut found = Vec::new();
+    let mut rest = stub;
+    while rest.len() > 8 {
+        match array(rest) {
+            Some((bindings, length)) => {
+                found.extend(bindings);
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            None => rest = rest.get(2..).unwrap_or_default(),
+        }
+    }
+    found
+}
+
+/// The array at the front of `bytes` and its length in bytes: a count of 16-bit entries, the entry
+/// where security bindings begin, string bindings up to an empty one, exactly there.
+fn array(bytes: &[u8]) -> Option<(Vec<(String, Option<u16>)>, usize)> {
+    let mut reader = Reader::new(bytes);
+    let (entries, security) = (usize::from(reader.le16()?), usize::from(reader.le16()?));
+    if security >= entries || security < 4 {
+        return None;
+    }
+    let mut strings = Reader::new(reader.take(security.checked_mul(2)?)?);
+    let mut found = Vec::new();
+    loop {
+        let tower = strings.le16()?;
+        if tower == 0 {
+            break;
+        }
+        let text = text(&mut strings)?;
+        if tower == TCP {
+            found.push(split(&text)?);
+        } else if tower > 0x20 {
+            return None;
+        }
+    }
+    let length = entries.checked_mul(2)?.checked_add(4)?;
+    (strings.is_empty() && !found.is_empty()).then_some((found, length))
+}
+
+/// A UTF-16 string up to its zero. Host names and addresses are ASCII.
+fn text(reader: &mut Reader<'_>) -> Option<String> {
+    let mut text = String::new();
+    for _ in 0..=LONGEST {
+        let unit = u8::try_from(reader.le16()?).ok()?;
+        if unit == 0 {
+            return (!text.is_empty()).then_some(text);
+        }
+        if !unit.is_ascii_graphic() {
+            return None;
+        }
+        text.push(char::from(unit));
+    }
+    None
+}
+
+/// `host[port]` or `host`.
+fn split(text: &str) -> Option<(String, Option<u16>)> {
+    match text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
+        Some((host, port)) => Some((host.to_owned(), Some(port.parse().ok()?))),
+        None => Some((text.to_owned(), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(text: &str) -> Vec<u8> {
+        let mut bytes = vec![7, 0];
+        bytes.extend(text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
+        bytes
+    }
+
+    fn check(strings: &[&str], expected: &[(&str, Option<u16>)]) {
+        let mut body: Vec<u8> = strings.iter().flat_map(|text| binding(text)).collect();
+        body.extend([0, 0]);
+        let security = u16::try_from(body.len() / 2).unwrap();
+        body.extend([9, 0, 0xff, 0xff, 0, 0, 0, 0]);
+        let entries = u16::try_from(body.len() / 2).unwrap();
+        let stub = [&[1, 2, 3, 4], &entries.to_le_bytes()[..], &security.to_le_bytes(), &body, &[0; 12]].concat();
+        let expected: Vec<(String, Option<u16>)> =
+            expected.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
+        assert_eq!(scan(&stub), expected);
+    }
+
+    #[test]
+    fn arrays() {
+        check(&["WS6[59570]", "10.0.0.6"], &[("WS6", Some(59570)), ("10.0.0.6", None)]);
+        check(&["WS6[99999]"], &[]);
+        check(&["a b"], &[]);
+        check(&[], &[]);
+    }
+}

@@ -1,0 +1,171 @@
+//! LDAP (RFC 4511): the message in front of a direction in, what it is out. Bytes that are wrapped
+//! by SASL after a bind are not LDAP to the eye and are never taken for it.
+
+use super::ber;
+use super::peek::{Peek, Speaker, short};
+use super::reader::Reader;
+use super::{Application, Prefix};
+
+/// Most values kept of one attribute.
+const VALUES: usize = 16;
+
+/// Attributes of the directory's root that say who a server is (RFC 4512 section 5.1, MS-ADTS
+/// section 3.1.1.3.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RootDse {
+    /// `dnsHostName`.
+    pub host: Option<String>,
+    /// `defaultNamingContext`.
+    pub naming_context: Option<String>,
+    /// `isGlobalCatalogReady`.
+    pub global_catalog: Option<bool>,
+}
+
+/// Whether a TCP direction starts with an LDAP message.
+pub(super) fn peek_tcp(prefix: &Prefix<'_>) -> Peek {
+    let speaker = match speaker(prefix.bytes) {
+        Found::Yes(speaker, _) => speaker,
+        Found::Short => return short(prefix),
+        Found::No => return Peek::Not,
+    };
+    Peek::is(Application::Ldap, speaker)
+}
+
+/// Whether a datagram is a search or its result: LDAP without a connection (MS-ADTS section 6.3.3).
+pub(super) fn peek_udp(prefix: &Prefix<'_>) -> Peek {
+    match speaker(prefix.bytes) {
+        Found::Yes(speaker, 0x63..=0x65) => Peek::is(Application::Cldap, speaker),
+        Found::Yes(..) | Found::No => Peek::Not,
+        Found::Short => short(prefix),
+    }
+}
+
+/// The root attributes in the first search entries of a server's bytes. `None` when the first
+/// entries name none of them.
+#[must_use]
+pub fn root_dse(server: &[u8]) -> Option<RootDse> {
+    let mut found = RootDse::default();
+    let mut reader = Reader::new(server);
+    while let Some(message) = ber::cut_element(&mut reader) {
+        if message.tag != 0x30 {
+            break;
+        }
+        for (name, values) in attributes(message.bytes).unwrap_or_default() {
+            let value = values.first().and_then(|value| readable(value));
+            if name.eq_ignore_ascii_case(b"dnsHostName") {
+                found.host = found.host.or(value);
+            } else if name.eq_ignore_ascii_case(b"defaultNamingContext") {
+                found.naming_context = found.naming_context.or(value);
+            } else if name.eq_ignore_ascii_case(b"isGlobalCatalogReady") {
+                found.global_catalog = found.global_catalog.or(value.map(|value| value == "TRUE"));
+            }
+        }
+    }
+    (found != RootDse::default()).then_some(found)
+}
+
+/// The attributes of a search entry, given the inside of its message; as many as were captured.
+pub(super) fn attributes(message: &[u8]) -> Option<Vec<(&[u8], Vec<&[u8]>)>> {
+    let mut reader = Reader::new(message);
+    ber::expect(&mut reader, 2)?;
+    let entry = ber::cut_element(&mut reader).filter(|entry| entry.tag == 0x64)?;
+    let mut entry = Reader::new(entry.bytes);
+    ber::expect(&mut entry, 4)?;
+    let list = ber::cut_element(&mut entry).filter(|list| list.tag == 0x30)?;
+    let mut list = Reader::new(list.bytes);
+    let mut found = Vec::new();
+    while let Some(attribute) = ber::expect(&mut list, 0x30) {
+        let mut attribute = Reader::new(attribute);
+        let name = ber::expect(&mut attribute, 4)?;
+        let mut set = Reader::new(ber::expect(&mut attribute, 0x31)?);
+        let values = std::iter::from_fn(|| ber::expect(&mut set, 4)).take(VALUES).collect();
+        found.push((name, values));
+        if found.len() >= 256 {
+            break;
+        }
+    }
+    Some(found)
+}
+
+/// Text of a directory value where it is printable ASCII.
+fn readable(value: &[u8]) -> Option<String> {
+    let plain = value.len() <= 255 && value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    plain.then(|| value.iter().map(|byte| char::from(*byte)).collect())
+}
+
+enum Found {
+    Yes(Speaker, u8),
+    Short,
+    No,
+}
+
+/// Who sends a message like this, and its tag.
+fn speaker(bytes: &[u8]) -> Found {
+    match bytes {
+        [] => return Found::Short,
+        [0x30, ..] => {}
+        _ => return Found::No,
+    }
+    let mut reader = Reader::new(bytes);
+    let Some(message) = ber::cut_element(&mut reader) else { return bounded(bytes) };
+    let mut inside = Reader::new(message.bytes);
+    // 02, one to four bytes of identifier, then the operation.
+    let identifier = match message.bytes.first_chunk::<2>() {
+        Some([2, length @ 1..=4]) => inside.skip(2).and_then(|()| inside.take(usize::from(*length))),
+        Some(_) => return Found::No,
+        None => return bounded(bytes),
+    };
+    if identifier.is_some_and(|bytes| ber::integer(bytes).is_none()) {
+        return Found::No;
+    }
+    let mut ahead = inside;
+    let Some(operation) = ber::cut_element(&mut ahead) else { return bounded(bytes) };
+    if operation.length > message.length {
+        return Found::No;
+    }
+    match operation_speaker(operation.tag, operation.bytes, operation.length) {
+        Some(Some(speaker)) => Found::Yes(speaker, operation.tag),
+        Some(None) => Found::No,
+        None => bounded(bytes),
+    }
+}
+
+/// Too few bytes for the head of a message: more may help while the head is not complete.
+const fn bounded(bytes: &[u8]) -> Found {
+    if bytes.len() < 48 { Found::Short } else { Found::No }
+}
+
+/// Who sends this operation, if its first fields are in order; outer `None` when they were cut.
+#[expect(clippy::option_option, reason = "cut and wrong are different answers, and only here")]
+fn operation_speaker(tag: u8, bytes: &[u8], length: usize) -> Option<Option<Speaker>> {
+    let starts = |expected: &[Option<u8>]| {
+        let fits = bytes.iter().zip(expected).all(|(byte, expected)| expected.is_none_or(|wanted| wanted == *byte));
+        if !fits {
+            Some(false)
+        } else if bytes.len() >= expected.len() {
+            Some(true)
+        } else {
+            None
+        }
+    };
+    let (speaker, proved) = match tag {
+        // Bind: version 2 or 3, then a name.
+        0x60 => (Speaker::Client, starts(&[Some(2), Some(1), None, Some(4)])),
+        // Unbind has no content and follows nothing: the length says so.
+        0x42 => (Speaker::Client, Some(length == 0)),
+        // Search, modify, add, compare, rename: a name comes first.
+        0x63 | 0x66 | 0x68 | 0x6e | 0x6c => (Speaker::Client, starts(&[Some(4)])),
+        0x4a => (Speaker::Client, Some(true)),
+        // Extended: an object identifier of digits and dots, tag 80.
+        0x77 => (Speaker::Client, starts(&[Some(0x80), None, None])),
+        // Search entry: a name comes first. Reference: a string.
+        0x64 => (Speaker::Server, starts(&[Some(4)])),
+        0x73 => (Speaker::Server, starts(&[Some(4)])),
+        // Results: 0a 01 code, then a name.
+        0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78 => {
+            (Speaker::Server, starts(&[Some(0x0a), Some(1), None, Some(4)]))
+        }
+        _ => return Some(None),
+    };
+    proved.map(|proved| proved.then_some(speaker))
+}

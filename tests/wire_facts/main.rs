@@ -1,0 +1,121 @@
+//! Every capture of the shared set through the wire floor: nothing may panic, and the conversations
+//! must be those that tshark lists in `facts/`. What differs stands with its reason in
+//! `tests/differences/wire.csv`; a difference that is not listed there fails, and so does a listed
+//! one that is gone.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod reader;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+
+    use flowaudit::wire::{Datagram, Fragments, Frame, Transport, Undecoded, decode, peel};
+
+    use super::facts::{Conversation, conversations};
+    use super::reader::each_frame;
+
+    #[test]
+    fn conversations_are_those_of_the_facts() {
+        let Some(captures) = shared_captures() else { return };
+        let (mut found, mut report) = (BTreeSet::new(), String::new());
+        for (id, file) in manifest(&captures) {
+            let Some(expected) = conversations(&captures.join("facts").join(format!("{id}.json"))) else { continue };
+            let (seen, reasons) = observe(&captures.join(&file));
+            let lacking: Vec<_> = expected.difference(&seen).collect();
+            let surplus: Vec<_> = seen.difference(&expected).collect();
+            for (what, list) in [("lacking", lacking), ("surplus", surplus)] {
+                if let Some(first) = list.first() {
+                    found.insert((id.clone(), what.to_owned()));
+                    report.push_str(&format!("{id},{what}: {} such as {first:?}; undecoded {reasons:?}\n", list.len()));
+                }
+            }
+        }
+        assert_eq!(found, known_differences(), "\n{report}");
+    }
+
+    /// What tcpdump prints where tshark cannot read the link type.
+    #[test]
+    fn switch_tags_lead_to_ip() {
+        let Some(captures) = shared_captures() else { return };
+        let check = |file: &str, expected: u64| {
+            let mut decoded = 0;
+            each_frame(&captures.join(file), |frame| decoded += u64::from(decode(frame).is_ok()));
+            assert_eq!(decoded, expected, "{file}");
+        };
+        check("link/tcpdump-dsa.pcap", 0);
+        check("link/tcpdump-edsa.pcap", 0);
+        check("link/tcpdump-brcm-tag.pcap", 0);
+    }
+
+    /// The TCP and UDP conversations of a file, and why frames gave none.
+    fn observe(file: &Path) -> (BTreeSet<Conversation>, BTreeMap<Undecoded, u64>) {
+        let (mut seen, mut reasons) = (BTreeSet::new(), BTreeMap::new());
+        let mut fragments = Fragments::default();
+        each_frame(file, |frame| {
+            if let Err(reason) = follow(frame, &mut fragments, &mut seen) {
+                *reasons.entry(reason).or_insert(0) += 1;
+            }
+        });
+        (seen, reasons)
+    }
+
+    fn follow(
+        frame: &Frame<'_>,
+        fragments: &mut Fragments,
+        seen: &mut BTreeSet<Conversation>,
+    ) -> Result<(), Undecoded> {
+        let outermost = decode(frame)?;
+        let Some(whole) = walk(outermost, seen)? else { return Ok(()) };
+        let mut whole = fragments.insert(frame.at, &whole, frame.place);
+        while let Some(reassembled) = whole.take() {
+            if let Some(nested) = walk(reassembled.datagram()?, seen)? {
+                whole = fragments.insert(frame.at, &nested, frame.place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the datagram and what it carries; gives back the fragment at which it must stop.
+    fn walk<'frame>(
+        datagram: Datagram<'frame>,
+        seen: &mut BTreeSet<Conversation>,
+    ) -> Result<Option<Datagram<'frame>>, Undecoded> {
+        let mut next = datagram;
+        loop {
+            if let flowaudit::wire::Content::Fragment(_) = next.content {
+                return Ok(Some(next));
+            }
+            if matches!(next.transport, Transport::TCP | Transport::UDP | Transport(136)) {
+                seen.insert(Conversation::of(&next));
+            }
+            match peel(&next) {
+                Some(inner) => next = inner?,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// (id, file) of every capture in the manifest.
+    fn manifest(captures: &Path) -> Vec<(String, String)> {
+        let mut rows = csv::Reader::from_path(captures.join("MANIFEST.csv")).unwrap();
+        rows.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
+    }
+
+    fn known_differences() -> BTreeSet<(String, String)> {
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differences/wire.csv");
+        let mut rows = csv::Reader::from_path(list).unwrap();
+        rows.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
+    }
+
+    /// The shared captures; without them the tests pass quietly, except where they must be there.
+    fn shared_captures() -> Option<PathBuf> {
+        let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+        assert!(captures.is_dir() || std::env::var_os("CI").is_none(), "no shared captures");
+        captures.is_dir().then_some(captures)
+    }
+}
