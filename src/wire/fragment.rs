@@ -154,12 +154,7 @@ impl Fragments {
 }
 
 impl PendingFragment {
-    fn new(
-        at: Timestamp,
-        datagram: &Datagram<'_>,
-        fragment: &Fragment<'_>,
-        (place, serial): (FrameRef, u64),
-    ) -> Self {
+    fn new(at: Timestamp, datagram: &Datagram<'_>, fragment: &Fragment<'_>, (place, serial): (FrameRef, u64)) -> Self {
         Self {
             at,
             place,
@@ -390,3 +385,87 @@ const TIME_OUT: i64 = 30_000_000_000;
 const MAX_DATAGRAMS: usize = 4_096;
 const MAX_BYTES: usize = 16 << 20;
 const MAX_PIECES: usize = 2_048;
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{fragment4, frame, join, line, tcp, udp};
+    use super::super::{FrameRef, Timestamp, decode};
+    use super::{Fragments, Reassembled};
+
+    /// Seconds, flags and offset, bytes; `None` for the whole fragment, else what was captured of it.
+    type Part<'a> = (i64, u16, &'a [u8], Option<usize>);
+
+    fn feed(fragments: &mut Fragments, parts: &[Part<'_>]) -> Vec<Reassembled> {
+        let mut whole = Vec::new();
+        for (number, (seconds, field, bytes, captured)) in (1..).zip(parts) {
+            let packet = fragment4(17, *field, bytes);
+            let seen = captured.map_or(packet.len(), |captured| captured + 20);
+            let at = Timestamp::from_nanoseconds(seconds * 1_000_000_000);
+            let datagram = decode(&frame(101, &packet[..seen])).unwrap();
+            whole.extend(fragments.insert(at, &datagram, FrameRef { input: 0, number }));
+        }
+        whole
+    }
+
+    /// What comes out, and how many fragments are left.
+    fn check(parts: &[Part<'_>], expected: &[&str], pending: u64) {
+        let mut fragments = Fragments::default();
+        let whole = feed(&mut fragments, parts);
+        let lines: Vec<_> = whole
+            .iter()
+            .map(|whole| format!("{}{}", line(&whole.datagram()), if whole.ambiguous { " ambiguous" } else { "" }))
+            .collect();
+        assert_eq!((lines, fragments.pending()), (expected.iter().map(|&line| line.to_owned()).collect(), pending));
+    }
+
+    const MORE: u16 = 0x2000;
+
+    #[test]
+    fn fragments_become_whole() {
+        let packet = udp(1, 2, &[5; 24]);
+        let (a, b, c) = (&packet[..16], &packet[16..24], &packet[24..]);
+        let wrong = [6; 8];
+        check(&[(0, MORE, a, None), (1, MORE | 2, b, None), (2, 3, c, None)], &["udp 1>2 92: 24/24"], 0);
+        check(&[(0, 3, c, None), (1, MORE | 2, b, None), (2, MORE, a, None)], &["udp 1>2 92: 24/24"], 0);
+        check(&[(0, MORE, a, None), (0, MORE, a, None), (0, 2, &packet[16..], None)], &["udp 1>2 72: 24/24"], 0);
+        check(
+            &[(0, MORE, a, None), (0, MORE | 1, &wrong, None), (0, 2, &packet[16..], None)],
+            &["udp 1>2 100: 24/24 ambiguous"],
+            0,
+        );
+        check(&[(0, 3, c, None), (0, 2, b, None), (0, MORE, a, None)], &["udp 1>2 92: 24/24 ambiguous"], 0);
+        check(&[(0, MORE, a, None), (0, 3, c, None)], &[], 2);
+        check(&[(0, MORE, a, None), (31, 2, &packet[16..], None)], &[], 2);
+        check(&[(0, MORE, a, Some(12)), (0, 2, &packet[16..], None)], &["udp 1>2 72: 4/24"], 0);
+        check(&[(0, MORE, &[], None), (0, 0x0001, b"", None)], &[], 2);
+    }
+
+    #[test]
+    fn what_waits_can_be_moved_and_its_head_read() {
+        let packet = udp(1, 2, &[5; 24]);
+        let mut earlier = Fragments::default();
+        assert!(feed(&mut earlier, &[(0, MORE, &packet[..16], None)]).is_empty());
+        let heads: Vec<_> = earlier.unfinished().map(|(.., head)| line(&Ok(head))).collect();
+        assert_eq!(heads, ["udp 1>2 36: 8/8"]);
+
+        let mut later = Fragments::default();
+        assert!(feed(&mut later, &[(1, 2, &packet[16..], None)]).is_empty());
+        let whole: Vec<_> =
+            later.into_pending().filter_map(|part| earlier.insert(part.at, &part.datagram(), part.place)).collect();
+        assert_eq!(whole.len(), 1);
+        assert_eq!(line(&whole[0].datagram()), "udp 1>2 72: 24/24");
+        assert_eq!(earlier.pending(), 0);
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let mut fragments = Fragments::default();
+        for number in 0..6_000_u32 {
+            let mut packet = fragment4(17, MORE, &join(&[&tcp(1, 2, b""), &[0; 4]]));
+            packet[12..16].copy_from_slice(&number.to_be_bytes());
+            let datagram = decode(&frame(101, &packet)).unwrap();
+            fragments.insert(Timestamp::from_nanoseconds(0), &datagram, FrameRef::default());
+        }
+        assert_eq!((fragments.pending(), fragments.given_up()), (6_000, 6_000 - 4_096));
+    }
+}

@@ -92,8 +92,9 @@ fn content(protocol: u8, payload: Payload<'_>) -> Result<Content<'_>, Undecoded>
         1 | 58 => icmp::message(protocol, payload).map(Content::Icmp),
         6 => tcp::segment(payload).map(Content::Tcp),
         17 | 136 => udp::datagram(protocol, payload),
-        33 | 132 => udp::ports(payload)
-            .map(|(source_port, destination_port)| Content::Ports { source_port, destination_port }),
+        33 | 132 => {
+            udp::ports(payload).map(|(source_port, destination_port)| Content::Ports { source_port, destination_port })
+        }
         _ => Ok(Content::Other(payload.bytes)),
     }
 }

@@ -1,18 +1,22 @@
 //! Captures taken inside a host: loopback with an address family, raw IP, packet filter logs. The
 //! address families of every system are accepted, in either byte order.
 
-use super::super::layer::Layer;
-use super::super::{Datagram, Undecoded, ip, ipv4, ipv6};
+use super::super::layer::{Layer, count};
+use super::super::{Datagram, Undecoded, ethernet, ip, ipv4, ipv6};
 
 /// NULL and LOOP: four bytes of address family, in the order of the host that captured.
 pub(super) fn loopback(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
     let (head, rest) = layer.take::<4>()?;
-    family(host_order(*head), rest)
+    // Some writers leave an EtherType in the last two bytes.
+    match u16::from_be_bytes([head[2], head[3]]) {
+        number @ 0x0600.. if head[0] != 0 && head[1] == 0 => ethernet::ethertype(number, rest),
+        _ => family(host_order(*head), rest),
+    }
 }
 
 /// RAW: nothing before the IP header.
 pub(super) fn raw(layer: Layer<'_>) -> Layer<'_> {
-    let captured = super::super::layer::count(layer.bytes);
+    let captured = count(layer.bytes);
     // Windows converters add an Ethernet header to the length on the wire of frames without one.
     if layer.wire.checked_sub(captured) == Some(14) { Layer { wire: captured, ..layer } } else { layer }
 }

@@ -29,7 +29,7 @@ fn plain(flags: u16, protocol: u16, layer: Layer<'_>) -> Result<Datagram<'_>, Un
         0x883e => redirected(rest),
         // A keepalive carries nothing.
         0 => Err(Undecoded::NotIp(0)),
-        0..0x0600 => Err(Undecoded::EtherType(protocol)),
+        1..0x0600 => Err(Undecoded::EtherType(protocol)),
         _ => ethernet::ethertype(protocol, rest),
     }
 }

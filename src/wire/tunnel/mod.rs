@@ -72,12 +72,7 @@ fn by_port(port: u16) -> Option<Reader> {
 }
 
 /// Opens a tunnel that a port suggests.
-fn over_udp(
-    reader: Reader,
-    payload: &[u8],
-    payload_length: u32,
-    depth: u8,
-) -> Option<Result<Datagram<'_>, Undecoded>> {
+fn over_udp(reader: Reader, payload: &[u8], payload_length: u32, depth: u8) -> Option<Result<Datagram<'_>, Undecoded>> {
     let cut = usize::try_from(payload_length).is_ok_and(|length| payload.len() < length);
     // The header is judged before the depth: what is no tunnel cannot be nested too deep.
     let inside = Layer::inside(payload, payload_length, depth);
@@ -90,5 +85,90 @@ fn over_udp(
             Some(Err(reason))
         }
         Err(Undecoded::Malformed | Undecoded::EtherType(_) | Undecoded::LinkType(_)) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ethernet, frame, ipv4, ipv6, join, plain, read, udp};
+
+    /// A datagram of `protocol` that holds `head` and a plain datagram: what is inside?
+    fn check(protocol: u8, head: &[u8], expected: Option<&str>) {
+        let lines = read(&frame(101, &ipv4(protocol, &join(&[head, &plain()]))));
+        assert_eq!(lines.get(1).map(String::as_str), expected, "{protocol} {head:x?}");
+    }
+
+    /// The same over UDP.
+    fn check_port(port: u16, head: &[u8], expected: Option<&str>) {
+        check(17, &join(&[&udp(40_000, port, &join(&[head, &plain()]))[..8], head]), expected);
+    }
+
+    const READ: Option<&str> = Some("udp 1>2 31: 3/3");
+
+    #[test]
+    fn tunnels_with_a_protocol_number() {
+        let inner = ethernet(0x0800, &[]);
+        check(4, &[], READ);
+        check(41, &[], Some("Cut"));
+        check(47, &[0, 0, 8, 0], READ);
+        check(47, &[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2], READ);
+        check(47, &[0x40, 0, 8, 0, 0, 0, 0, 0, 0, 2, 0, 2, 9, 9, 0, 0, 0, 0], READ);
+        check(47, &join(&[&[0x20, 0, 0x65, 0x58, 0, 0, 1, 0], &inner]), READ);
+        check(47, &[0x30, 0x81, 0x88, 0x0b, 0, 9, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x21], READ);
+        check(47, &[0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 1, 0, 0, 0, 1], Some("NotIp(34827)"));
+        check(47, &join(&[&[0, 0, 0x88, 0xbe], &inner]), READ);
+        check(47, &join(&[&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1], &[0x10; 8], &inner]), READ);
+        check(47, &join(&[&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1], &[0x20; 12], &inner]), READ);
+        check(47, &[0, 0, 0x88, 0x3e, 0, 0, 0, 0], READ);
+        check(47, &[0, 0, 0x88, 0x47, 0, 0, 0x11, 64], READ);
+        check(47, &[0, 3, 8, 0], Some("Malformed"));
+        check(97, &join(&[&[0x30, 0], &inner]), READ);
+        check(50, &[], None);
+        check(108, &[], None);
+    }
+
+    #[test]
+    fn tunnels_over_udp_must_prove_themselves() {
+        let inner = ethernet(0x8100, &[0, 5, 8, 0]);
+        let tagged = Some("udp 1>2 31: 3/3 vlan 5");
+        check_port(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &inner]), tagged);
+        check_port(8472, &join(&[&[0x88, 0, 0, 9, 0, 0, 1, 0], &inner]), tagged);
+        check_port(4789, &join(&[&[8, 1, 0, 0, 0, 0, 1, 0], &inner]), None);
+        check_port(4789, b"anything at all", None);
+        check_port(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &ethernet(0x0806, &[])]), Some("NotIp(2054)"));
+        check_port(4789, &join(&[&[8, 0, 0, 0, 0, 0, 1, 0], &ethernet(0x7777, &[])]), None);
+        check_port(4790, &[0x0c, 0, 0, 1, 0, 0, 1, 0], READ);
+        check_port(4790, &[0x0c, 0, 0, 4, 0, 0, 1, 0, 0, 2, 1, 1, 0, 0, 0, 0], READ);
+        check_port(6081, &join(&[&[1, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 0], &inner]), tagged);
+        check_port(6081, &[0x40, 0, 8, 0, 0, 0, 1, 0], None);
+        check_port(2152, &[0x30, 0xff, 0, 31, 0, 0, 0, 1], READ);
+        check_port(2152, &[0x34, 0xff, 0, 39, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0], READ);
+        check_port(2152, &[0x30, 1, 0, 31, 0, 0, 0, 1], None);
+        check_port(2152, &[0x30, 0xff, 1, 31, 0, 0, 0, 1], None);
+        check_port(1701, &[0x40, 2, 0, 39, 0, 1, 0, 1, 0xff, 3, 0, 0x21], READ);
+        check_port(1701, &[0xc8, 2, 0, 39, 0, 1, 0, 1, 0, 0, 0, 0], None);
+        check_port(4341, &[0x80, 0, 0, 1, 0, 0, 0, 1], READ);
+        check_port(5072, &join(&[&[0x42, 0x52, 0x11, 4, 0, 0, 0, 0], &[0; 36]]), READ);
+        check_port(6635, &[0, 0, 0x11, 64], READ);
+        check_port(4754, &[0, 0, 8, 0], READ);
+        check_port(37008, &join(&[&[1, 0, 0, 1, 10, 1, 7, 0, 1], &inner]), tagged);
+        check_port(37009, &[0, 0, 8, 0], None);
+    }
+
+    #[test]
+    fn teredo() {
+        let six = ipv6(17, &udp(1, 2, b"abc"));
+        for head in [&[][..], &[0, 0, 1, 2, 3, 4, 5, 6], &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            let lines = read(&frame(101, &ipv4(17, &udp(9, 3544, &join(&[head, &six])))));
+            assert_eq!(lines.get(1).map(String::as_str), Some("udp 1>2 51: 3/3"), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn tunnels_in_tunnels_have_a_budget() {
+        let nested = (0..6).fold(plain(), |inside, _| ipv4(4, &inside));
+        let lines = read(&frame(101, &nested));
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.last().map(String::as_str), Some("TooDeep"));
     }
 }
