@@ -53,8 +53,11 @@ pub fn bindings(client: &[u8], server: &[u8]) -> Vec<DcomBinding> {
     found
 }
 
+/// Host and port of one binding.
+type Address = (String, Option<u16>);
+
 /// Looks for dual string arrays at every even offset, and goes on behind each that it finds.
-fn scan(stub: &[u8]) -> Vec<(String, Option<u16>)> {
+fn scan(stub: &[u8]) -> Vec<Address> {
     let mut found = Vec::new();
     let mut rest = stub;
     while rest.len() > 8 {
@@ -71,7 +74,7 @@ fn scan(stub: &[u8]) -> Vec<(String, Option<u16>)> {
 
 /// The array at the front of `bytes` and its length in bytes: a count of 16-bit entries, the entry
 /// where security bindings begin, string bindings up to an empty one, exactly there.
-fn array(bytes: &[u8]) -> Option<(Vec<(String, Option<u16>)>, usize)> {
+fn array(bytes: &[u8]) -> Option<(Vec<Address>, usize)> {
     let mut reader = Reader::new(bytes);
     let (entries, security) = (usize::from(reader.le16()?), usize::from(reader.le16()?));
     if security >= entries || security < 4 {
@@ -112,7 +115,7 @@ fn text(reader: &mut Reader<'_>) -> Option<String> {
 }
 
 /// `host[port]` or `host`.
-fn split(text: &str) -> Option<(String, Option<u16>)> {
+fn split(text: &str) -> Option<Address> {
     match text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
         Some((host, port)) => Some((host.to_owned(), Some(port.parse().ok()?))),
         None => Some((text.to_owned(), None)),

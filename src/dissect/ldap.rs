@@ -64,8 +64,11 @@ pub fn root_dse(server: &[u8]) -> Option<RootDse> {
     (found != RootDse::default()).then_some(found)
 }
 
+/// Name and values of one attribute.
+pub(super) type Attribute<'b> = (&'b [u8], Vec<&'b [u8]>);
+
 /// The attributes of a search entry, given the inside of its message; as many as were captured.
-pub(super) fn attributes(message: &[u8]) -> Option<Vec<(&[u8], Vec<&[u8]>)>> {
+pub(super) fn attributes(message: &[u8]) -> Option<Vec<Attribute<'_>>> {
     let mut reader = Reader::new(message);
     ber::expect(&mut reader, 2)?;
     let entry = ber::cut_element(&mut reader).filter(|entry| entry.tag == 0x64)?;

@@ -12,13 +12,29 @@
     )
 )]
 
+mod adws;
 mod application;
+mod banner;
 mod ber;
+mod dhcp;
+mod discovery;
+mod http;
+mod ike;
+mod kerberos;
 mod ndr;
+mod netbios;
+mod ntp;
 mod peek;
+mod quic;
+mod rdp;
 mod reader;
 mod recognise;
 mod recognised;
+mod snmp;
+mod stun;
+mod syslog;
+mod tds;
+mod tftp;
 
 pub mod cldap;
 pub mod dcom;
@@ -27,6 +43,7 @@ pub mod epm;
 pub mod ldap;
 pub mod name;
 pub mod rpc;
+pub mod smb;
 pub mod ssrp;
 pub mod tls;
 

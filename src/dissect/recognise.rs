@@ -3,7 +3,11 @@
 //! further bytes could add anything. No recogniser knows a port.
 
 use super::peek::{Peek, Rest, Sight, Speaker};
-use super::{Application, Recognised, Side, dns, ldap, rpc, ssrp, tls};
+use super::{Application, Recognised, Side};
+use super::{
+    adws, banner, dhcp, discovery, dns, http, ike, kerberos, ldap, netbios, ntp, quic, rdp, rpc, smb, snmp, ssrp,
+};
+use super::{stun, syslog, tds, tftp, tls};
 use crate::wire::Transport;
 
 /// The first bytes of one direction.
@@ -59,17 +63,43 @@ enum Midstream {
     Nothing,
 }
 
+/// In an order in which an earlier proof never takes what a later one would know better.
 const TCP: &[Entry] = &[
     Entry(tls::peek, Midstream::Proves),
+    Entry(banner::peek_ssh, Midstream::Nothing),
+    Entry(http::peek, Midstream::Proves),
+    Entry(smb::peek, Midstream::Proves),
     Entry(rpc::peek, Midstream::Proves),
+    Entry(netbios::peek_tcp, Midstream::Nothing),
     Entry(ldap::peek_tcp, Midstream::Nothing),
+    Entry(kerberos::peek_tcp, Midstream::Proves),
+    Entry(tds::peek, Midstream::Proves),
+    Entry(rdp::peek, Midstream::Nothing),
+    Entry(adws::peek, Midstream::Nothing),
+    Entry(banner::peek_smtp, Midstream::Nothing),
+    Entry(banner::peek_ftp, Midstream::Nothing),
+    Entry(stun::peek, Midstream::Nothing),
+    Entry(syslog::peek, Midstream::Nothing),
     Entry(dns::peek_tcp, Midstream::Nothing),
 ];
 
 const UDP: &[Entry] = &[
+    Entry(quic::peek, Midstream::Proves),
+    Entry(dhcp::peek_v4, Midstream::Proves),
+    Entry(stun::peek, Midstream::Proves),
+    Entry(netbios::peek_udp, Midstream::Proves),
     Entry(dns::peek_udp, Midstream::Proves),
     Entry(ldap::peek_udp, Midstream::Proves),
+    Entry(kerberos::peek_udp, Midstream::Proves),
+    Entry(snmp::peek, Midstream::Proves),
+    Entry(discovery::peek_ssdp, Midstream::Proves),
+    Entry(discovery::peek_wsd, Midstream::Proves),
+    Entry(syslog::peek, Midstream::Proves),
     Entry(ssrp::peek, Midstream::Proves),
+    Entry(tftp::peek, Midstream::Proves),
+    Entry(ike::peek, Midstream::Proves),
+    Entry(dhcp::peek_v6, Midstream::Proves),
+    Entry(ntp::peek, Midstream::Proves),
 ];
 
 /// The first recogniser that is sure; `More` when one of them could still become so.
