@@ -1,0 +1,247 @@
+//! One input: opened, read packet by packet, accounted for, closed. A file is opened only when its
+//! first packet is due, so that thousands of rotated files are never open at once. Never decides
+//! which input comes next.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::digest::Sink;
+use super::error::CaptureError;
+use super::inputs::{Door, Source};
+use super::reader::{Fault, Head, Reader, Refusal};
+use super::source::{BLOCK, Blocks, Origin, PEEK};
+use super::taps::Taps;
+use crate::ledger::{Input, InputState};
+use crate::wire::{Frame, FrameRef, LinkType, Timestamp};
+
+/// One input while it is read.
+pub(super) struct Slot {
+    source: Source,
+    /// Distinguishes the inputs before their order is known; the digest goes by it.
+    pub(super) serial: u32,
+    /// Time of the first packet, where it was looked up; decides the order of the inputs.
+    pub(super) first: Option<Timestamp>,
+    reader: Option<Reader>,
+    /// The first packet was read already, when the input was opened.
+    primed: bool,
+    head: Head,
+    taps: Vec<u32>,
+    /// Time that decides whose packet is next: that of the packet, never going backwards.
+    pub(super) due: Timestamp,
+    input: Input,
+}
+
+impl Slot {
+    /// An input that is not open yet.
+    pub(super) fn new(source: Source, serial: u32) -> Self {
+        let input = Input { path: source.named.clone(), state: InputState::Stopped, ..Input::default() };
+        Self {
+            source,
+            serial,
+            first: None,
+            reader: None,
+            primed: false,
+            head: Head::default(),
+            taps: Vec::new(),
+            due: Timestamp::from_nanoseconds(i64::MIN),
+            input,
+        }
+    }
+
+    /// What is read.
+    pub(super) const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Whether it is open.
+    pub(super) const fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// The order of inputs: by first packet, then by name; those without packets come last.
+    pub(super) fn order(&self) -> impl Ord + use<'_> {
+        (self.first.is_none(), self.first, &self.source.named, &self.source.path)
+    }
+
+    /// Opens the input from its path.
+    pub(super) fn open(&mut self, counter: &Arc<AtomicU64>, digest: Option<Sink>) -> Result<(), CaptureError> {
+        let bytes = self.bytes()?;
+        self.open_from(bytes, counter, digest)
+    }
+
+    /// Opens the input from an open stream.
+    pub(super) fn open_from(
+        &mut self,
+        bytes: Box<dyn Read + Send>,
+        counter: &Arc<AtomicU64>,
+        digest: Option<Sink>,
+    ) -> Result<(), CaptureError> {
+        let blocks = Blocks::new(Origin::Plain(bytes), BLOCK, Arc::clone(counter), digest);
+        self.reader = Some(self.recognise(blocks, BLOCK)?);
+        Ok(())
+    }
+
+    /// Looks up the time of the first packet. A file is closed again; a pipe stays open.
+    pub(super) fn look(&mut self) -> Result<(), CaptureError> {
+        if self.reader.is_some() {
+            self.prime();
+            return Ok(());
+        }
+        let uncounted = Arc::new(AtomicU64::new(0));
+        let blocks = Blocks::new(Origin::Plain(self.bytes()?), PEEK, uncounted, None);
+        let mut reader = self.recognise(blocks, PEEK)?;
+        // A fault before the first packet shows again, and is told, when the file is read.
+        if reader.advance(&mut self.head).unwrap_or(false) {
+            self.first = Some(self.head.at);
+        }
+        Ok(())
+    }
+
+    /// Steps to the next packet; false when the input has ended.
+    #[inline]
+    pub(super) fn advance(&mut self, place: u32, taps: &mut Taps) -> bool {
+        if self.primed {
+            self.primed = false;
+        } else if !self.step() {
+            self.register(place, taps);
+            self.release(taps);
+            return false;
+        }
+        if self.reader.as_ref().is_some_and(|reader| reader.interfaces().len() != self.taps.len()) {
+            self.register(place, taps);
+        }
+        true
+    }
+
+    /// The packet stepped to last.
+    #[inline]
+    pub(super) fn frame(&self, place: u32) -> Option<Frame<'_>> {
+        let head = &self.head;
+        Some(Frame {
+            at: head.at,
+            link: head.link,
+            tap: self.taps.get(head.interface as usize).copied().unwrap_or_default(),
+            place: FrameRef { input: place, number: head.number },
+            bytes: self.reader.as_ref()?.bytes(head),
+            wire_length: head.wire_length,
+            course: head.course,
+            packet_id: head.packet_id,
+            dropped: head.dropped,
+        })
+    }
+
+    /// Says that the input could not be opened again when its turn came.
+    pub(super) fn lost(&mut self, error: &CaptureError) {
+        self.input.state = InputState::Cut(format!("it could not be opened when its turn came: {error}"));
+    }
+
+    /// Ends reading: what is known about the input, without its digest.
+    pub(super) fn finish(mut self) -> (u32, Input) {
+        if let Some(mut reader) = self.reader.take() {
+            self.input.bytes = reader.bytes_read();
+            self.input.reported_drops = reader.reported_drops();
+        }
+        (self.serial, self.input)
+    }
+
+    fn prime(&mut self) {
+        self.primed = self.step();
+        self.first = self.primed.then_some(self.head.at);
+        // A pipe that ended before its first packet is closed when its turn comes.
+    }
+
+    #[inline]
+    fn step(&mut self) -> bool {
+        let Some(reader) = &mut self.reader else { return false };
+        match reader.advance(&mut self.head) {
+            Ok(true) => {
+                self.account();
+                true
+            }
+            Ok(false) => {
+                self.input.state = InputState::Whole;
+                false
+            }
+            Err(fault) => {
+                self.cut(&fault);
+                false
+            }
+        }
+    }
+
+    #[inline]
+    fn account(&mut self) {
+        self.input.packets = self.input.packets.wrapping_add(1);
+        let at = self.head.at;
+        self.due = self.due.max(at);
+        if self.head.timed {
+            self.input.first = Some(self.input.first.map_or(at, |first| first.min(at)));
+            self.input.last = Some(self.input.last.map_or(at, |last| last.max(at)));
+        }
+    }
+
+    #[cold]
+    fn cut(&mut self, fault: &Fault) {
+        let Some(reader) = &mut self.reader else { return };
+        let stream = if reader.is_packed() { " of the unpacked data" } else { "" };
+        self.input.state = InputState::Cut(format!("byte {}{stream}: {}", fault.offset, fault.reason));
+        // The digest is that of the whole file; a pipe may go on for ever and is left.
+        if self.source.door == Door::File {
+            reader.drain();
+        }
+    }
+
+    /// Gives a tap number to every interface that has none yet.
+    #[cold]
+    fn register(&mut self, place: u32, taps: &mut Taps) {
+        let Some(reader) = &self.reader else { return };
+        for (index, interface) in reader.interfaces().iter().enumerate().skip(self.taps.len()) {
+            self.taps.push(taps.take(place, index, interface));
+        }
+    }
+
+    /// Closes the input and lets later ones continue its taps.
+    #[cold]
+    fn release(&mut self, taps: &mut Taps) {
+        let Some(mut reader) = self.reader.take() else { return };
+        taps.release(&self.taps, reader.interfaces());
+        if self.source.door == Door::File {
+            reader.drain();
+        }
+        self.input.bytes = reader.bytes_read();
+        self.input.reported_drops = reader.reported_drops();
+    }
+
+    fn bytes(&self) -> Result<Box<dyn Read + Send>, CaptureError> {
+        match self.source.door {
+            Door::Stdin => Ok(Box::new(io::stdin())),
+            Door::File | Door::Stream => match File::open(&self.source.path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) => Err(CaptureError::from_io(&self.source.named, 0, error)),
+            },
+        }
+    }
+
+    fn recognise(&self, blocks: Blocks, size: usize) -> Result<Reader, CaptureError> {
+        let path = self.source.named.clone();
+        Reader::open(blocks, &self.source.named, size).map_err(|refusal| match refusal {
+            Refusal::Empty => CaptureError::Empty { path },
+            Refusal::Unreadable(fault) => {
+                CaptureError::Read { path, offset: fault.offset, source: io::Error::other(fault.reason) }
+            }
+            Refusal::Other(fault, advice) => {
+                CaptureError::NotACapture { path, offset: fault.offset, found: fault.reason, advice }
+            }
+        })
+    }
+
+    /// Link types that the input has named so far; of a file, that of its first packet.
+    pub(super) fn links(&self) -> Vec<LinkType> {
+        match &self.reader {
+            Some(reader) => reader.interfaces().iter().map(|interface| LinkType(interface.link)).collect(),
+            None => self.first.map(|_| self.head.link).into_iter().collect(),
+        }
+    }
+}
