@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::dissect::Payload;
+use crate::dissect::{Payload, Recognised, Side};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
 /// One end of a flow. The port is 0 where the protocol has none.
@@ -182,10 +182,44 @@ pub struct Conversation {
     pub first_frame: FrameRef,
     /// The frame that decided its outcome (SYN/ACK, RST, ICMP error, first answer), if any.
     pub decided: Option<FrameRef>,
+    /// The frame in which the bytes of its recognised request begin, for flows that state a name.
+    pub claimed: Option<FrameRef>,
     /// What its first payload bytes said.
     pub payload: Payload,
     /// Overlapping segments or fragments contradict each other: at best unresolved.
     pub ambiguous: bool,
     /// At least one of its packets was cut by the snap length.
     pub truncated: bool,
+    /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
+    /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
+    pub folded: u64,
+}
+
+impl Conversation {
+    /// The same conversation with the ends exchanged: `basis` shows that the responder started it.
+    #[must_use]
+    pub fn turned(self, basis: DirectionBasis) -> Self {
+        Self {
+            originator: self.responder,
+            responder: self.originator,
+            sent: self.received,
+            received: self.sent,
+            payload: turned(self.payload),
+            direction_basis: basis,
+            ..self
+        }
+    }
+}
+
+fn turned(payload: Payload) -> Payload {
+    match payload {
+        Payload::Recognised(found) => {
+            let client = found.client.map(|side| match side {
+                Side::Originator => Side::Responder,
+                Side::Responder => Side::Originator,
+            });
+            Payload::Recognised(Box::new(Recognised { client, ..*found }))
+        }
+        Payload::None | Payload::NotCaptured | Payload::NotRecognised => payload,
+    }
 }

@@ -11,6 +11,20 @@
     )
 )]
 
+mod attempt;
 mod conversation;
+mod direction;
+mod flows;
+mod fold;
+mod interned;
+mod key;
+mod outcome;
+mod payload;
+mod prefix;
+mod record;
+mod stream;
+mod table;
 
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
+pub use flows::{FlowTable, QuotingError, Settled};
+pub use stream::{Stream, Stretch};

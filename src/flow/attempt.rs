@@ -1,0 +1,65 @@
+//! Runs of one pair of endpoints in, attempts out: which SYNs belong to one attempt. A pure function
+//! of the runs in their order, so it gives the same for a whole capture and for merged pieces.
+
+use super::key::{Address, End, Pair};
+use super::record::{Run, Seen};
+
+/// How long after the last packet of a failed attempt another SYN is its retry. Windows sends a SYN
+/// again at 3 and 9 s and repeats refused ones at once; stacks that back off further double up to 16 s.
+const RETRY_WINDOW: i64 = 30_000_000_000;
+
+/// Runs that are one flow.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt<A> {
+    /// All of its runs in one; its payload is that of the first run with any.
+    pub(super) whole: Run<A>,
+    initial: Pair<Option<u32>>,
+    closed: bool,
+}
+
+impl<A: Address> Attempt<A> {
+    /// An attempt that begins with `run`.
+    pub(super) fn new(run: Run<A>) -> Self {
+        let mut initial = Pair { low: None, high: None };
+        *initial.of_mut(run.opener()) = run.initial();
+        let closed = is_closed(&run);
+        Self { whole: run, initial, closed }
+    }
+
+    /// Whether `run` goes on with this attempt. A SYN goes on when it repeats the number of its sender on
+    /// a connection that is not closed, when the attempt never opened and is not long past (retries,
+    /// also after a reset), or when the other side opened at the same time (RFC 9293 section 3.5).
+    pub(super) fn is_continued_by(&self, run: &Run<A>) -> bool {
+        let Some(number) = run.initial() else { return true };
+        let from = run.opener();
+        match *self.initial.of(from) {
+            Some(known) if known == number && !self.closed => true,
+            Some(_) => !self.has_opened(from) && run.first.since(self.whole.last) <= RETRY_WINDOW,
+            None => *self.whole.packets.of(from) == 0 && self.initial.of(from.other()).is_some() && !self.closed,
+        }
+    }
+
+    /// Joins a run that goes on.
+    pub(super) fn join(&mut self, run: &Run<A>) {
+        self.closed = if run.initial().is_some() { is_closed(run) } else { self.closed || is_closed(run) };
+        if run.initial().is_some() {
+            *self.initial.of_mut(run.opener()) = run.initial();
+        }
+        self.whole.join(run);
+        if self.whole.verdict == super::interned::Verdict::OPEN {
+            self.whole.verdict = run.verdict;
+            if let Some(claimed) = run.detail.as_ref().and_then(|detail| detail.claimed) {
+                self.whole.detail_mut().claimed = Some(claimed);
+            }
+        }
+    }
+
+    fn has_opened(&self, client: End) -> bool {
+        let server = client.other();
+        self.whole.seen.by(Seen::SYN_ACK, server) || *self.whole.payload.of(server) > 0
+    }
+}
+
+fn is_closed<A: Address>(run: &Run<A>) -> bool {
+    run.seen.any(Seen::RST | Seen::RST << 1 | Seen::FIN | Seen::FIN << 1)
+}

@@ -1,0 +1,65 @@
+//! Who started a flow: SYN, then SYN/ACK, then what the payload shows, then ports, then who spoke
+//! first. Never looks at addresses: a role is no proof of a direction.
+
+use super::key::{Address, End};
+use super::record::{Run, Seen};
+use super::{DirectionBasis, Endpoint};
+use crate::wire::Transport;
+
+/// Service ports above 1023 that Windows domains and their neighbours use.
+const SERVICE_PORTS: [u16; 17] =
+    [1433, 1434, 1812, 1813, 2049, 3128, 3268, 3269, 3306, 3389, 5353, 5355, 5432, 5985, 5986, 8080, 9389];
+/// More of them: alternative web ports.
+const WEB_PORTS: [u16; 3] = [8000, 8443, 8530];
+
+/// The originator and how it is known. `client` is the side that asked, if the payload shows it.
+pub(super) fn settle<A: Address>(run: &Run<A>, client: Option<End>) -> (End, DirectionBasis) {
+    if let Some(known) = by_handshake(run) {
+        return known;
+    }
+    if let Some(client) = client {
+        return (client, DirectionBasis::Protocol);
+    }
+    match by_port(run) {
+        Some(originator) => (originator, DirectionBasis::Port),
+        None => (run.opener(), DirectionBasis::First),
+    }
+}
+
+/// The end taken for the originator while the payload is still being looked at.
+pub(super) fn so_far<A: Address>(run: &Run<A>) -> End {
+    settle(run, None).0
+}
+
+/// Whether `endpoint` is a port that services listen on.
+pub(super) fn is_service(port: u16) -> bool {
+    (1..1024).contains(&port) || SERVICE_PORTS.contains(&port) || WEB_PORTS.contains(&port)
+}
+
+fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
+    if run.key.transport() != Transport::TCP {
+        return None;
+    }
+    if run.seen.any(Seen::OPENED_SYN) {
+        return Some((run.opener(), DirectionBasis::Syn));
+    }
+    if run.seen.any(Seen::OPENED_SYN_ACK) {
+        return Some((run.opener().other(), DirectionBasis::SynAck));
+    }
+    [End::Low, End::High]
+        .into_iter()
+        .find(|end| run.seen.by(Seen::SYN_ACK, *end))
+        .map(|end| (end.other(), DirectionBasis::SynAck))
+}
+
+fn by_port<A: Address>(run: &Run<A>) -> Option<End> {
+    let serves = |end| {
+        let Endpoint { port, .. } = run.key.endpoint(end);
+        is_service(port)
+    };
+    match (serves(End::Low), serves(End::High)) {
+        (true, false) => Some(End::High),
+        (false, true) => Some(End::Low),
+        (true, true) | (false, false) => None,
+    }
+}

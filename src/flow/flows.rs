@@ -1,0 +1,253 @@
+//! The flow table: datagrams in, conversations out when asked. Holds no bytes of a frame after
+//! `observe` returns, except the first payload bytes that recognition still wants. Tables of
+//! consecutive pieces of a capture merge into the table of the whole.
+
+
+use super::attempt::Attempt;
+use super::fold::Folds;
+use super::interned::Verdict;
+use super::key::{Address, AnyKey, End, of_datagram, of_quote};
+use super::outcome::{Circumstances, judge, of_icmp};
+use super::payload::{Payloads, is_read_again};
+use super::record::{Packet, Run, Seen};
+use super::stream::Stream;
+use super::table::Table;
+use super::{Conversation, IcmpError, Outcome, direction};
+use crate::dissect::Payload;
+use crate::wire::{Datagram, FrameRef, Quote, Timestamp, Transport};
+
+/// The largest share of the budget that one eviction frees is a quarter: each costs a pass over all.
+const EVICTED_SHARE: usize = 4;
+/// Kinds of folded flows that are told apart, as a share of the budget of flows.
+const FOLD_SHARE: usize = 8;
+
+/// All flows of a capture, growing.
+#[derive(Clone, Debug)]
+pub struct FlowTable {
+    four: Table<u32>,
+    six: Table<[u8; 16]>,
+    payloads: Payloads,
+    folds: Folds,
+    max_flows: usize,
+    latest: Option<Timestamp>,
+}
+
+/// A settled flow table.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// Conversations in order of first packet, folded ones included.
+    pub flows: Vec<Conversation>,
+    /// First payload of TCP flows to DNS servers and endpoint mappers.
+    pub streams: Vec<Stream>,
+    /// Flows that conversations stand for without telling them apart.
+    pub folded_flows: u64,
+    /// Payload bytes that were acknowledged and not captured.
+    pub missed_bytes: u64,
+    /// Flows whose payload was not kept because the budget for it was used up.
+    pub payloads_not_held: u64,
+}
+
+/// An ICMP error with the packet that it quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotingError {
+    /// The error.
+    pub error: IcmpError,
+    /// What it quotes.
+    pub quote: Quote,
+}
+
+impl FlowTable {
+    /// An empty table that holds at most `max_flows` runs (at least 16). In a `continuation`
+    /// something may be merged in front, so that a datagram may not be the first of its flow.
+    #[must_use]
+    pub fn new(max_flows: usize, continuation: bool) -> Self {
+        let max_flows = max_flows.clamp(16, 0x7fff_ffff);
+        let folds = Folds::new((max_flows / FOLD_SHARE).max(64));
+        let payloads = Payloads { continuation, ..Payloads::default() };
+        Self { four: Table::default(), six: Table::default(), payloads, folds, max_flows, latest: None }
+    }
+
+    /// Counts one datagram that is no fragment. `snapped`: the capture cut its frame;
+    /// `dropped_by_host`: the capturing host says that it dropped it.
+    pub fn observe(
+        &mut self,
+        at: Timestamp,
+        place: FrameRef,
+        datagram: &Datagram<'_>,
+        snapped: bool,
+        dropped_by_host: bool,
+    ) {
+        let Some((key, from)) = of_datagram(datagram) else { return };
+        let mut packet = Packet::new(at, place, from, datagram);
+        packet.snapped = snapped;
+        packet.dropped = dropped_by_host;
+        self.latest = self.latest.max(Some(at));
+        match key {
+            AnyKey::Four(key) => self.four.observe(key, &packet, &mut self.payloads),
+            AnyKey::Six(key) => self.six.observe(key, &packet, &mut self.payloads),
+        }
+        self.hold_budget();
+    }
+
+    /// Adds what a table of the following piece of the capture holds.
+    pub fn merge(&mut self, mut later: Self) {
+        let names = std::mem::take(&mut later.payloads.interned);
+        later.four.adopt(|run| run.verdict = self.payloads.interned.adopt(run.verdict, &names));
+        later.six.adopt(|run| run.verdict = self.payloads.interned.adopt(run.verdict, &names));
+        self.payloads.held = self.payloads.held.saturating_add(later.payloads.held);
+        self.payloads.not_held = self.payloads.not_held.saturating_add(later.payloads.not_held);
+        self.four.merge(later.four, &mut self.payloads);
+        self.six.merge(later.six, &mut self.payloads);
+        self.folds.merge(later.folds);
+        self.latest = self.latest.max(later.latest);
+        self.hold_budget();
+    }
+
+    /// The conversations, with outcomes as of `ended`, the time of the last packet of the capture.
+    #[must_use]
+    pub fn settle(&self, ended: Timestamp, errors: &[QuotingError]) -> Settled {
+        let mut payloads = Payloads { interned: self.payloads.interned.clone(), ..Payloads::default() };
+        let errors = Errors::new(errors);
+        let mut settled =
+            Settled { folded_flows: self.folds.flows, payloads_not_held: self.payloads.not_held, ..Settled::default() };
+        let context = (ended, &errors);
+        settle_family(&self.four.attempts(&mut payloads), AnyKey::Four, context, &payloads, &mut settled);
+        settle_family(&self.six.attempts(&mut payloads), AnyKey::Six, context, &payloads, &mut settled);
+        settled.flows.extend(self.folds.conversations().cloned());
+        settled
+            .flows
+            .sort_by_key(|flow| (flow.first, flow.first_frame, flow.originator, flow.responder, flow.transport));
+        settled.streams.sort_by_key(|stream| (stream.first, stream.client, stream.server));
+        settled
+    }
+
+    fn hold_budget(&mut self) {
+        let held = self.four.len().saturating_add(self.six.len());
+        if held <= self.max_flows {
+            return;
+        }
+        let keep = self.max_flows.saturating_sub(self.max_flows / EVICTED_SHARE);
+        // Each family keeps its share, so that a flood over one does not push out the other.
+        let share = |length: usize| length.saturating_mul(keep).checked_div(held).unwrap_or(0);
+        let (keep_four, keep_six) = (share(self.four.len()), share(self.six.len()));
+        for run in self.four.evict(keep_four) {
+            self.fold(run);
+        }
+        for run in self.six.evict(keep_six) {
+            self.fold(run);
+        }
+    }
+
+    fn fold<A: Address>(&mut self, mut run: Run<A>) {
+        let ended = self.latest.unwrap_or(run.last);
+        self.payloads.release(&mut run);
+        let attempt = Attempt::new(run);
+        self.folds.add(converse(&attempt, ended, None, &self.payloads));
+    }
+}
+
+type Context<'a> = (Timestamp, &'a Errors<'a>);
+
+fn settle_family<A: Address>(
+    attempts: &[Attempt<A>],
+    wrap: fn(super::key::Key<A>) -> AnyKey,
+    (ended, errors): Context<'_>,
+    payloads: &Payloads,
+    settled: &mut Settled,
+) {
+    for (position, attempt) in attempts.iter().enumerate() {
+        let next = position.checked_add(1).and_then(|next| attempts.get(next));
+        let until = next.filter(|next| next.whole.key == attempt.whole.key).map(|next| next.whole.first);
+        let error = errors.of(wrap(attempt.whole.key), attempt, until);
+        let flow = converse(attempt, ended, error, payloads);
+        settled.missed_bytes = settled.missed_bytes.saturating_add(attempt.whole.missed());
+        if attempt.whole.key.transport() == Transport::TCP && is_read_again(&attempt.whole) {
+            settled.streams.extend(Stream::new(&attempt.whole, &flow));
+        }
+        settled.flows.push(flow);
+    }
+}
+
+/// ICMP errors by the flow that they quote.
+struct Errors<'a> {
+    by_key: std::collections::HashMap<AnyKey, Vec<(End, &'a IcmpError)>>,
+}
+
+impl<'a> Errors<'a> {
+    fn new(errors: &'a [QuotingError]) -> Self {
+        let mut by_key = std::collections::HashMap::<AnyKey, Vec<_>>::new();
+        for QuotingError { error, quote } in errors {
+            if let (Some((key, from)), Some(_)) = (of_quote(quote), of_icmp(error)) {
+                by_key.entry(key).or_default().push((from, error));
+            }
+        }
+        Self { by_key }
+    }
+
+    /// The first error that quotes a packet of the originator, within the life of the attempt.
+    fn of<A: Address>(&self, key: AnyKey, attempt: &Attempt<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
+        let originator = direction::so_far(&attempt.whole);
+        let alive = |at: Timestamp| at >= attempt.whole.first && until.is_none_or(|until| at < until);
+        self.by_key
+            .get(&key)?
+            .iter()
+            .filter(|(from, error)| *from == originator && alive(error.at))
+            .map(|(_, error)| *error)
+            .min_by_key(|error| (error.at, error.frame))
+    }
+}
+
+fn converse<A: Address>(
+    attempt: &Attempt<A>,
+    ended: Timestamp,
+    icmp: Option<&IcmpError>,
+    payloads: &Payloads,
+) -> Conversation {
+    let run = &attempt.whole;
+    let client = payloads.interned.get(run.verdict).and_then(|(_, client)| *client);
+    let (originator, direction_basis) = direction::settle(run, client);
+    let tries: Vec<Timestamp> = run.tries().collect();
+    let outcome = judge(run, &Circumstances { originator, ended, icmp, tries: &tries });
+    let icmp =
+        icmp.filter(|error| of_icmp(error) == Some(outcome) && matches!(outcome, Outcome::Refused | Outcome::Rejected));
+    let answer = if originator == run.opener() { run.answer() } else { Some(run.first_frame) };
+    Conversation {
+        originator: run.key.endpoint(originator),
+        responder: run.key.endpoint(originator.other()),
+        transport: run.key.transport(),
+        vlan: run.vlan(),
+        depth: run.depth,
+        direction_basis,
+        outcome,
+        first: run.first,
+        last: run.last,
+        sent: run.counts(originator),
+        received: run.counts(originator.other()),
+        tries: tries_of(run, originator, outcome),
+        icmp: icmp.copied(),
+        first_frame: run.first_frame,
+        decided: icmp.map(|error| error.frame).or(answer),
+        claimed: run.detail.as_ref().and_then(|detail| detail.claimed),
+        payload: payload_of(run, originator, payloads),
+        ambiguous: run.seen.any(Seen::AMBIGUOUS),
+        truncated: run.seen.any(Seen::TRUNCATED),
+        folded: 0,
+    }
+}
+
+fn payload_of<A: Address>(run: &Run<A>, originator: End, payloads: &Payloads) -> Payload {
+    if run.payload.low == 0 && run.payload.high == 0 {
+        return Payload::None;
+    }
+    let verdict = if run.verdict == Verdict::OPEN { Verdict::NOT_CAPTURED } else { run.verdict };
+    payloads.interned.payload(verdict, originator)
+}
+
+fn tries_of<A: Address>(run: &Run<A>, originator: End, outcome: Outcome) -> u32 {
+    let repeats = if run.key.transport() == Transport::TCP || outcome.is_open() {
+        u32::from(run.syns)
+    } else {
+        *run.packets.of(originator)
+    };
+    repeats.max(1)
+}

@@ -1,0 +1,140 @@
+//! Flows that the budget evicts in, what they came to out: who, whom, port, outcome and sums. When
+//! there are too many originators even for that, they are told by their network, then not at all;
+//! which service was called and how it went is never lost.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Conversation, Counts, DirectionBasis, Endpoint, Outcome};
+use crate::dissect::Payload;
+use crate::wire::Transport;
+
+/// Who called whom for what, and how it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    originator: IpAddr,
+    responder: IpAddr,
+    port: u16,
+    transport: Transport,
+    outcome: Outcome,
+}
+
+/// The folded flows.
+#[derive(Clone, Debug)]
+pub(super) struct Folds {
+    kinds: BTreeMap<Kind, Conversation>,
+    limit: usize,
+    /// Flows folded so far.
+    pub(super) flows: u64,
+}
+
+impl Folds {
+    /// Room for `limit` kinds before originators are told by their network, twice as many before
+    /// they are told not at all.
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { kinds: BTreeMap::new(), limit, flows: 0 }
+    }
+
+    /// Folds one flow, or what an earlier fold left.
+    pub(super) fn add(&mut self, flow: Conversation) {
+        let count = flow.folded.saturating_add(1);
+        self.flows = self.flows.saturating_add(count);
+        let exact = Kind {
+            originator: flow.originator.address,
+            responder: flow.responder.address,
+            port: flow.responder.port,
+            transport: flow.transport,
+            outcome: flow.outcome,
+        };
+        let coarse = [
+            exact,
+            Kind { originator: network(exact.originator), ..exact },
+            Kind { originator: nobody(exact.originator), ..exact },
+        ];
+        let kind = coarse
+            .into_iter()
+            .zip([self.limit, self.limit.saturating_mul(2), self.limit.saturating_mul(3)])
+            .find(|(kind, limit)| self.kinds.contains_key(kind) || self.kinds.len() < *limit)
+            .map_or(
+                Kind { responder: nobody(exact.responder), originator: nobody(exact.originator), ..exact },
+                |(kind, _)| kind,
+            );
+        let blank = reduce(flow, kind);
+        match self.kinds.get_mut(&kind) {
+            Some(sum) => join(sum, &blank),
+            None => {
+                self.kinds.insert(kind, blank);
+            }
+        }
+    }
+
+    /// Adds the folds of another table.
+    pub(super) fn merge(&mut self, later: Self) {
+        for flow in later.kinds.into_values() {
+            self.add(flow);
+        }
+    }
+
+    /// One conversation for each kind.
+    pub(super) fn conversations(&self) -> impl Iterator<Item = &Conversation> {
+        self.kinds.values()
+    }
+}
+
+/// What of a flow survives: no ports of originators, no names, no frames but the first.
+fn reduce(flow: Conversation, kind: Kind) -> Conversation {
+    Conversation {
+        originator: Endpoint { address: kind.originator, port: 0 },
+        responder: Endpoint { address: kind.responder, port: kind.port },
+        payload: if flow.payload == Payload::None { Payload::None } else { Payload::NotCaptured },
+        icmp: None,
+        decided: None,
+        claimed: None,
+        ..flow
+    }
+}
+
+fn join(sum: &mut Conversation, flow: &Conversation) {
+    if (flow.first, flow.first_frame) < (sum.first, sum.first_frame) {
+        sum.first = flow.first;
+        sum.first_frame = flow.first_frame;
+        sum.vlan = flow.vlan;
+        sum.depth = flow.depth;
+    }
+    sum.last = sum.last.max(flow.last);
+    add(&mut sum.sent, flow.sent);
+    add(&mut sum.received, flow.received);
+    sum.direction_basis = weaker(sum.direction_basis, flow.direction_basis);
+    sum.tries = sum.tries.saturating_add(flow.tries);
+    sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(1);
+    sum.ambiguous |= flow.ambiguous;
+    sum.truncated |= flow.truncated;
+    if flow.payload != Payload::None {
+        sum.payload = Payload::NotCaptured;
+    }
+}
+
+fn weaker(a: DirectionBasis, b: DirectionBasis) -> DirectionBasis {
+    a.max(b)
+}
+
+const fn add(sum: &mut Counts, counts: Counts) {
+    sum.packets = sum.packets.saturating_add(counts.packets);
+    sum.bytes = sum.bytes.saturating_add(counts.bytes);
+    sum.payload = sum.payload.saturating_add(counts.payload);
+}
+
+/// The /24 or /64 of an address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00)),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+    }
+}
+
+const fn nobody(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}

@@ -1,0 +1,100 @@
+//! What recognition found, stored once: thousands of flows that say the same share one entry.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::RandomState;
+
+use super::key::End;
+use crate::dissect::{Payload, Recognised, Side};
+
+/// How far recognition of a run has come: open, given up, or the number of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict(u32);
+
+impl Verdict {
+    /// Not decided yet.
+    pub(super) const OPEN: Self = Self(u32::MAX);
+    /// The bytes are there and nothing knows them.
+    pub(super) const UNKNOWN: Self = Self(u32::MAX - 1);
+    /// The bytes are not there.
+    pub(super) const NOT_CAPTURED: Self = Self(u32::MAX - 2);
+}
+
+/// The entries, and which end is the client of each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interned {
+    entries: Vec<(Recognised, Option<End>)>,
+    by_hash: HashMap<u64, Vec<u32>, RandomState>,
+}
+
+impl Interned {
+    /// Stores what was recognised with `originator` as the end taken for the originator.
+    pub(super) fn store(&mut self, mut found: Recognised, originator: End) -> Verdict {
+        let client = found.client.map(|side| match side {
+            Side::Originator => originator,
+            Side::Responder => originator.other(),
+        });
+        // Kept by end, since the originator may turn out to be the other one.
+        found.client = None;
+        self.insert(found, client)
+    }
+
+    /// Moves an entry of another store here.
+    pub(super) fn adopt(&mut self, verdict: Verdict, other: &Self) -> Verdict {
+        match other.get(verdict) {
+            Some((found, client)) => self.insert(found.clone(), *client),
+            None => verdict,
+        }
+    }
+
+    /// The entry of a verdict.
+    pub(super) fn get(&self, verdict: Verdict) -> Option<&(Recognised, Option<End>)> {
+        self.entries.get(usize::try_from(verdict.0).ok()?)
+    }
+
+    /// A verdict as conversations tell it, seen from `originator`.
+    pub(super) fn payload(&self, verdict: Verdict, originator: End) -> Payload {
+        match self.get(verdict) {
+            Some((found, client)) => {
+                let side = |end| if end == originator { Side::Originator } else { Side::Responder };
+                Payload::Recognised(Box::new(Recognised { client: client.map(side), ..found.clone() }))
+            }
+            None if verdict == Verdict::UNKNOWN => Payload::NotRecognised,
+            None => Payload::NotCaptured,
+        }
+    }
+
+    fn insert(&mut self, found: Recognised, client: Option<End>) -> Verdict {
+        let entry = (found, client);
+        let known = self.by_hash.entry(self.by_hash.hasher().hash(&entry)).or_default();
+        let same =
+            known.iter().copied().find(|id| usize::try_from(*id).is_ok_and(|id| self.entries.get(id) == Some(&entry)));
+        if let Some(id) = same {
+            return Verdict(id);
+        }
+        match u32::try_from(self.entries.len()) {
+            Ok(id) if id < Verdict::NOT_CAPTURED.0 => {
+                known.push(id);
+                self.entries.push(entry);
+                Verdict(id)
+            }
+            _ => Verdict::NOT_CAPTURED,
+        }
+    }
+}
+
+trait HashEntry {
+    fn hash(&self, entry: &(Recognised, Option<End>)) -> u64;
+}
+
+impl HashEntry for RandomState {
+    fn hash(&self, (found, client): &(Recognised, Option<End>)) -> u64 {
+        let mut hasher = self.build_hasher();
+        std::hash::Hash::hash(
+            &(&found.application, &found.claims, &found.alpn, &found.interfaces, client.map(|end| end == End::Low)),
+            &mut hasher,
+        );
+        hasher.finish()
+    }
+}

@@ -1,0 +1,189 @@
+//! Arrivals in, verdicts of recognition out: decides when a run keeps bytes, asks `dissect`, and lets
+//! the bytes go. Where the start of a run was not captured it waits, since a ledger merged in front
+//! may hold it. Never holds more than the budget of all runs together.
+
+use super::interned::{Interned, Verdict};
+use super::key::{Address, End, Pair};
+use super::prefix::{Arrival, Log, Mark};
+use super::record::{Packet, Run, Seen};
+use crate::dissect::Progress;
+use crate::wire::{FrameRef, Transport};
+
+/// Payload bytes held for all runs together: beyond it new runs count as not captured.
+pub(super) const ALL_BYTES: usize = 64 * 1024 * 1024;
+/// Ports whose first payload is read again when the ledger settles: DNS and the endpoint mapper.
+const READ_AGAIN: [u16; 2] = [53, 135];
+
+/// What all runs share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Payloads {
+    /// What was recognised.
+    pub(super) interned: Interned,
+    /// Bytes held for recognition.
+    pub(super) held: usize,
+    /// Runs without prefix because the budget was used up.
+    pub(super) not_held: u64,
+    /// Whether something may be merged in front, so that the start of a datagram run is unknown.
+    pub(super) continuation: bool,
+}
+
+impl Payloads {
+    /// Keeps what recognition wants of a packet that `run` has counted.
+    pub(super) fn observe<A: Address>(&mut self, run: &mut Run<A>, packet: &Packet<'_>) {
+        let closed = run.verdict != Verdict::OPEN && run.detail.as_ref().is_none_or(|detail| detail.log.is_none());
+        if closed || run.seen.any(Seen::NOT_HELD) {
+            return;
+        }
+        if let Some(mark) = packet.mark()
+            && self.wants(run, packet.from, mark, packet.payload_length)
+        {
+            self.take(run, packet.arrival(mark));
+        }
+    }
+
+    /// Takes an arrival in, now or when it is replayed after a merge.
+    pub(super) fn take<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival) {
+        let has_log = run.detail.as_ref().is_some_and(|detail| detail.log.is_some());
+        if (run.verdict != Verdict::OPEN && !has_log) || run.seen.any(Seen::NOT_HELD) {
+            return;
+        }
+        if !self.wants(run, arrival.from, arrival.mark, arrival.length) {
+            return;
+        }
+        if self.held >= ALL_BYTES {
+            run.seen.set(Seen::NOT_HELD);
+            self.not_held = self.not_held.saturating_add(1);
+            self.release(run);
+            return;
+        }
+        let checks = run.key.transport() == Transport::TCP && self.has_start(run);
+        let log = run.detail_mut().log.get_or_insert_default();
+        let contradicted = checks && log.contradicts(&arrival);
+        self.held = self.held.saturating_add(log.push(arrival));
+        if contradicted {
+            run.seen.set(Seen::AMBIGUOUS);
+        }
+        if self.has_start(run) {
+            self.advance(run);
+        }
+    }
+
+    /// Joins the payload of a run that goes on where `run` ends.
+    pub(super) fn join<A: Address>(&mut self, run: &mut Run<A>, later: &mut Run<A>) {
+        let verdict = later.verdict;
+        let claimed = later.detail.as_ref().and_then(|detail| detail.claimed);
+        if let Some(log) = later.detail.as_mut().and_then(|detail| detail.log.take()) {
+            self.held = self.held.saturating_sub(log.cost());
+            for arrival in log.into_arrivals() {
+                self.take(run, arrival);
+            }
+        }
+        if run.verdict == Verdict::OPEN && verdict != Verdict::OPEN {
+            run.verdict = verdict;
+            if claimed.is_some() {
+                run.detail_mut().claimed = claimed;
+            }
+            self.release(run);
+        }
+    }
+
+    /// Decides with what there is: nothing further will come.
+    pub(super) fn settle<A: Address>(&mut self, run: &mut Run<A>) {
+        if run.verdict != Verdict::OPEN {
+            return;
+        }
+        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+        if !self.has_start(run) && run.key.transport() == Transport::TCP && log.contradicts_itself() {
+            run.seen.set(Seen::AMBIGUOUS);
+        }
+        self.decide(run, true);
+    }
+
+    /// Lets the bytes of a run go.
+    pub(super) fn release<A: Address>(&mut self, run: &mut Run<A>) {
+        if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) {
+            self.held = self.held.saturating_sub(log.cost());
+        }
+        let empty = |detail: &super::record::Detail| detail.claimed.is_none() && detail.retries == [None; 2];
+        if run.detail.as_deref().is_some_and(empty) {
+            run.detail = None;
+        }
+    }
+
+    fn wants<A: Address>(&self, run: &Run<A>, from: End, mark: Mark, length: u32) -> bool {
+        match run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
+            Some(log) => !log.is_full(from, run.key.transport()),
+            // A close ends the wait for bytes; where nothing waits it ends nothing.
+            None => length > 0 || mark == Mark::Syn || !self.has_start(run),
+        }
+    }
+
+    /// Whether the run holds its own start, so that nothing merged in front can change its bytes.
+    fn has_start<A: Address>(&self, run: &Run<A>) -> bool {
+        if run.key.transport() == Transport::TCP {
+            run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK)
+        } else {
+            !self.continuation
+        }
+    }
+
+    fn advance<A: Address>(&mut self, run: &mut Run<A>) {
+        let transport = run.key.transport();
+        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+        let full = log.is_full(End::Low, transport) || log.is_full(End::High, transport);
+        let over = full || (log.has_finished(End::Low) && log.has_finished(End::High));
+        let settled = full || transport != Transport::TCP || log.is_settled();
+        let anything = log.arrivals().iter().any(|arrival| arrival.length > 0);
+        if run.verdict == Verdict::OPEN && anything {
+            self.decide(run, over);
+        }
+        let done = (run.verdict != Verdict::OPEN && settled) || (over && !anything);
+        if done && !(transport == Transport::TCP && is_read_again(run)) {
+            self.release(run);
+        }
+    }
+
+    fn decide<A: Address>(&mut self, run: &mut Run<A>, over: bool) {
+        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+        let transport = run.key.transport();
+        let originator = super::direction::so_far(run);
+        let progress = if transport == Transport::TCP {
+            log.recognise_stream(originator, run.starts(), over)
+        } else {
+            log.recognise_datagrams(transport, originator, over)
+        };
+        match progress {
+            Progress::Known(found) => {
+                let verdict = self.interned.store(*found, originator);
+                let client = self.interned.get(verdict).and_then(|(_, client)| *client).unwrap_or(originator);
+                let claimed = first_frame(log, client, run.starts());
+                let names = self.interned.get(verdict).is_some_and(|(found, _)| !found.claims.is_empty());
+                run.verdict = verdict;
+                if names || is_read_again(run) {
+                    run.detail_mut().claimed = claimed;
+                }
+            }
+            Progress::More if !over => {}
+            Progress::More | Progress::Unknown => run.verdict = unknown(run, log),
+        }
+    }
+}
+
+/// Whether the ledger reads the bytes again when it settles.
+pub(super) fn is_read_again<A: Address>(run: &Run<A>) -> bool {
+    READ_AGAIN.into_iter().any(|port| run.key.has_port(port))
+}
+
+fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
+    log.assemble(from, *starts.of(from)).pieces.first().map(|(_, frame, _)| *frame)
+}
+
+/// Bytes that nothing knows are only unknown when their start is there and the snap length left them whole.
+fn unknown<A: Address>(run: &Run<A>, log: &Log) -> Verdict {
+    let payload = || log.arrivals().iter().filter(|arrival| arrival.length > 0);
+    let whole = |arrival: &Arrival| u32::try_from(arrival.bytes.len()).is_ok_and(|held| held >= arrival.length);
+    let cut = run.seen.any(Seen::TRUNCATED) && !payload().all(whole);
+    let captured = payload().any(|arrival| !arrival.bytes.is_empty());
+    let started = run.key.transport() != Transport::TCP || run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK);
+    if captured && started && !cut { Verdict::UNKNOWN } else { Verdict::NOT_CAPTURED }
+}

@@ -1,0 +1,285 @@
+//! The first payload bytes of a run in, what `dissect` makes of them out. Holds arrivals in their
+//! order and puts them together by sequence number; everything is a function of that order alone,
+//! so that a merged ledger can replay what its later half held. Never holds more than the budget.
+
+use super::key::{End, Pair};
+use crate::dissect::{Prefix, Progress, recognise};
+use crate::wire::{FrameRef, Timestamp, Transport};
+
+/// Payload bytes held per direction. A hello with post-quantum keys and many extensions fits four times.
+pub(super) const DIRECTION_BYTES: usize = 16 * 1024;
+/// TCP segments held per direction.
+pub(super) const DIRECTION_SEGMENTS: usize = 32;
+/// Datagrams held per direction where the transport has no sequence.
+pub(super) const DIRECTION_DATAGRAMS: usize = 3;
+/// What an arrival costs beside its bytes.
+const ARRIVAL_COST: usize = size_of::<Arrival>();
+
+/// What a packet does to the start and end of its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Plain payload.
+    Payload,
+    /// A SYN, with or without ACK: fixes where the payload of its sender starts.
+    Syn,
+    /// The sender's FIN.
+    Fin,
+    /// A reset.
+    Reset,
+}
+
+/// One packet that matters to recognition.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    /// Who sent it.
+    pub(super) from: End,
+    /// What it does beside carrying payload.
+    pub(super) mark: Mark,
+    /// Its sequence number, 0 where there is none.
+    pub(super) sequence: u32,
+    /// Its acknowledgement number.
+    pub(super) acknowledgement: u32,
+    /// Payload bytes that were captured.
+    pub(super) bytes: Box<[u8]>,
+    /// Payload bytes on the wire.
+    pub(super) length: u32,
+    /// Its frame.
+    pub(super) frame: FrameRef,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+/// Contiguous bytes of one direction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Assembled {
+    /// The bytes.
+    pub(super) bytes: Vec<u8>,
+    /// Where each piece of them came from: offset, frame, time.
+    pub(super) pieces: Vec<(usize, FrameRef, Timestamp)>,
+    /// Whether they begin with the first byte of the direction.
+    pub(super) from_start: bool,
+    /// Whether the snap length cut them.
+    pub(super) cut: bool,
+}
+
+/// The arrivals of one run, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    arrivals: Vec<Arrival>,
+    held: Pair<usize>,
+    segments: Pair<usize>,
+    finished: Pair<bool>,
+    acknowledged: Pair<bool>,
+}
+
+impl Log {
+    /// The arrivals in their order.
+    pub(super) fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
+    /// Gives the arrivals away, to be replayed.
+    pub(super) fn into_arrivals(self) -> Vec<Arrival> {
+        self.arrivals
+    }
+
+    /// Bytes of memory that it holds.
+    pub(super) fn cost(&self) -> usize {
+        self.arrivals.iter().fold(0, |sum, arrival| sum.saturating_add(cost(arrival.bytes.len())))
+    }
+
+    /// Whether the budget of `end` is used up.
+    pub(super) fn is_full(&self, end: End, transport: Transport) -> bool {
+        let segments = if transport == Transport::TCP { DIRECTION_SEGMENTS } else { DIRECTION_DATAGRAMS };
+        *self.held.of(end) >= DIRECTION_BYTES || *self.segments.of(end) >= segments
+    }
+
+    /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
+    pub(super) fn push(&mut self, mut arrival: Arrival) -> usize {
+        let end = arrival.from;
+        let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
+        if arrival.bytes.len() > room {
+            arrival.bytes = arrival.bytes.get(..room).unwrap_or_default().into();
+        }
+        let held = self.held.of_mut(end);
+        *held = held.saturating_add(arrival.bytes.len());
+        if arrival.length > 0 {
+            let segments = self.segments.of_mut(end);
+            *segments = segments.saturating_add(1);
+        }
+        match arrival.mark {
+            Mark::Payload | Mark::Syn => {}
+            Mark::Fin => *self.finished.of_mut(end) = true,
+            Mark::Reset => self.finished = Pair { low: true, high: true },
+        }
+        self.note_acknowledgement(&arrival);
+        let added = cost(arrival.bytes.len());
+        self.arrivals.push(arrival);
+        added
+    }
+
+    /// Payload that acknowledges what the other side sent ends the time in which a forged copy of it
+    /// could still reach the other side.
+    fn note_acknowledgement(&mut self, arrival: &Arrival) {
+        let peer = arrival.from.other();
+        *self.acknowledged.of_mut(arrival.from) = false;
+        let end = self.arrivals.iter().filter(|held| held.from == peer && held.length > 0).map(after).reduce(later);
+        if let (Some(end), true) = (end, arrival.length > 0) {
+            *self.acknowledged.of_mut(peer) = !precedes(arrival.acknowledgement, end);
+        }
+    }
+
+    /// Whether nothing in it can still be contradicted: acknowledged both ways, or closed.
+    pub(super) fn is_settled(&self) -> bool {
+        let quiet = |end| *self.segments.of(end) == 0 || *self.acknowledged.of(end);
+        (self.finished.low && self.finished.high) || (quiet(End::Low) && quiet(End::High))
+    }
+
+    /// Whether `end` will send nothing further.
+    pub(super) fn has_finished(&self, end: End) -> bool {
+        *self.finished.of(end)
+    }
+
+    /// Whether two arrivals claim different bytes for the same place.
+    pub(super) fn contradicts(&self, arrival: &Arrival) -> bool {
+        self.arrivals.iter().filter(|held| held.from == arrival.from).any(|held| differ(held, arrival))
+    }
+
+    /// Whether any two of its arrivals contradict each other.
+    pub(super) fn contradicts_itself(&self) -> bool {
+        self.arrivals.iter().any(|arrival| self.contradicts(arrival))
+    }
+
+    /// The bytes of one direction. `start` is the sequence number of its first byte, if known.
+    pub(super) fn assemble(&self, from: End, start: Option<u32>) -> Assembled {
+        let announced = self
+            .arrivals
+            .iter()
+            .find(|arrival| arrival.from == from && arrival.mark == Mark::Syn)
+            .map(|arrival| arrival.sequence.wrapping_add(1));
+        let start = start.or(announced);
+        let mut parts: Vec<&Arrival> =
+            self.arrivals.iter().filter(|arrival| arrival.from == from && arrival.length > 0).collect();
+        let Some(lowest) = parts.iter().map(|part| first_byte(part)).reduce(earlier) else {
+            return Assembled { from_start: start.is_some(), ..Assembled::default() };
+        };
+        let base = start.unwrap_or(lowest);
+        parts.sort_by_key(|part| first_byte(part).wrapping_sub(base).cast_signed());
+        let mut assembled = Assembled { from_start: start.is_some(), ..Assembled::default() };
+        for part in parts {
+            if !append(&mut assembled, first_byte(part).wrapping_sub(base).cast_signed(), part) {
+                break;
+            }
+        }
+        assembled
+    }
+
+    /// The datagrams of one direction, in order of arrival.
+    fn datagrams(&self, from: End) -> Vec<&[u8]> {
+        self.arrivals.iter().filter(|arrival| arrival.from == from).map(|arrival| &*arrival.bytes).collect()
+    }
+
+    /// What `dissect` makes of a TCP run. `starts` are the first sequence numbers where known.
+    pub(super) fn recognise_stream(&self, originator: End, starts: Pair<Option<u32>>, over: bool) -> Progress {
+        let asked = self.assemble(originator, *starts.of(originator));
+        let answered = self.assemble(originator.other(), *starts.of(originator.other()));
+        let prefix = |side: &Assembled, end| {
+            // Bytes behind a hole made by the snap length never come.
+            let ended = over || side.cut || self.has_finished(end);
+            (ended, side.from_start)
+        };
+        let (asked_ended, asked_start) = prefix(&asked, originator);
+        let (answered_ended, answered_start) = prefix(&answered, originator.other());
+        recognise(
+            Transport::TCP,
+            Prefix { bytes: &asked.bytes, from_start: asked_start, ended: asked_ended },
+            Prefix { bytes: &answered.bytes, from_start: answered_start, ended: answered_ended },
+        )
+    }
+
+    /// What `dissect` makes of a run without sequence numbers: each pair of datagrams is asked for
+    /// itself, then all of a direction together, since a QUIC hello may fill more than one.
+    pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
+        let (asked, answered) = (self.datagrams(originator), self.datagrams(originator.other()));
+        let ask = |first: &[u8], second: &[u8]| {
+            let prefix = |bytes| Prefix { bytes, from_start: true, ended: over };
+            recognise(transport, prefix(first), prefix(second))
+        };
+        let mut open = false;
+        for index in 0..asked.len().max(answered.len()) {
+            let one = |side: &[&[u8]]| side.get(index).map_or(Vec::new(), |bytes| bytes.to_vec());
+            match ask(&one(&asked), &one(&answered)) {
+                Progress::Known(known) => return Progress::Known(known),
+                Progress::More => open = true,
+                Progress::Unknown => {}
+            }
+        }
+        if asked.len() > 1 || answered.len() > 1 {
+            match ask(&asked.concat(), &answered.concat()) {
+                Progress::Known(known) => return Progress::Known(known),
+                Progress::More => open = true,
+                Progress::Unknown => {}
+            }
+        }
+        if open && !over { Progress::More } else { Progress::Unknown }
+    }
+}
+
+const fn cost(bytes: usize) -> usize {
+    bytes.saturating_add(ARRIVAL_COST)
+}
+
+/// The sequence number of the first payload byte: a SYN takes one number itself.
+fn first_byte(arrival: &Arrival) -> u32 {
+    arrival.sequence.wrapping_add(u32::from(arrival.mark == Mark::Syn))
+}
+
+fn after(arrival: &Arrival) -> u32 {
+    first_byte(arrival).wrapping_add(arrival.length)
+}
+
+/// Whether `a` stands before `b` in sequence space (RFC 9293 section 3.4).
+const fn precedes(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).cast_signed() < 0
+}
+
+const fn earlier(a: u32, b: u32) -> u32 {
+    if precedes(b, a) { b } else { a }
+}
+
+const fn later(a: u32, b: u32) -> u32 {
+    if precedes(a, b) { b } else { a }
+}
+
+fn differ(held: &Arrival, fresh: &Arrival) -> bool {
+    if held.bytes.is_empty() || fresh.bytes.is_empty() {
+        return false;
+    }
+    let shift = first_byte(fresh).wrapping_sub(first_byte(held)).cast_signed();
+    let skip = usize::try_from(shift.unsigned_abs()).unwrap_or(usize::MAX);
+    let (old, new) = if shift >= 0 {
+        (held.bytes.get(skip..).unwrap_or_default(), &*fresh.bytes)
+    } else {
+        (&*held.bytes, fresh.bytes.get(skip..).unwrap_or_default())
+    };
+    old.iter().zip(new).any(|(old, new)| old != new)
+}
+
+/// Adds what `part` continues; false at a hole. The first bytes to arrive stay.
+fn append(assembled: &mut Assembled, offset: i32, part: &Arrival) -> bool {
+    let have = assembled.bytes.len();
+    let (skip, hole) = match usize::try_from(offset) {
+        Ok(offset) => (have.saturating_sub(offset), offset > have),
+        Err(_) => (have.saturating_add(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX)), false),
+    };
+    if hole || assembled.cut {
+        return false;
+    }
+    let fresh = part.bytes.get(skip..).unwrap_or_default();
+    if !fresh.is_empty() {
+        assembled.pieces.push((have, part.frame, part.at));
+        assembled.bytes.extend_from_slice(fresh);
+    }
+    assembled.cut = u32::try_from(part.bytes.len()).is_ok_and(|captured| captured < part.length);
+    true
+}

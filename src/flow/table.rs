@@ -1,0 +1,144 @@
+//! Runs by key: a slab in order of first packet and an index over it. One family of addresses each,
+//! so that an IPv4 run does not pay for IPv6. The index is keyed per run of the program, because
+//! whoever writes a capture also chooses its ports; nothing that leaves depends on it.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::attempt::Attempt;
+use super::key::{Address, End, Key};
+use super::payload::Payloads;
+use super::record::{Packet, Run};
+
+/// The runs of one address family.
+#[derive(Clone, Debug)]
+pub(super) struct Table<A> {
+    runs: Vec<Run<A>>,
+    /// The latest run of each key.
+    index: HashTable<u32>,
+    seed: RandomState,
+}
+
+impl<A> Default for Table<A> {
+    fn default() -> Self {
+        Self { runs: Vec::new(), index: HashTable::new(), seed: RandomState::default() }
+    }
+}
+
+impl<A: Address> Table<A> {
+    /// Runs held.
+    pub(super) const fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Counts a packet of `key`.
+    pub(super) fn observe(&mut self, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) {
+        if let Some(run) = self.latest(&key)
+            && run.continues(packet.from, packet.syn())
+        {
+            run.add(packet);
+            payloads.observe(run, packet);
+            return;
+        }
+        let mut run = Run::open(key, packet);
+        run.add(packet);
+        payloads.observe(&mut run, packet);
+        self.insert(run);
+    }
+
+    /// Joins the runs of a later table, in their order.
+    pub(super) fn merge(&mut self, later: Self, payloads: &mut Payloads) {
+        for mut run in later.runs {
+            let (opener, syn) = (run.opener(), run.initial());
+            match self.latest(&run.key) {
+                Some(known) if known.continues(opener, syn) => {
+                    payloads.join(known, &mut run);
+                    known.join(&run);
+                }
+                Some(_) | None => self.insert(run),
+            }
+        }
+    }
+
+    /// Replaces the results of recognition by those of another store.
+    pub(super) fn adopt(&mut self, mut rename: impl FnMut(&mut Run<A>)) {
+        self.runs.iter_mut().for_each(&mut rename);
+    }
+
+    /// The attempts, each key's in order.
+    pub(super) fn attempts(&self, payloads: &mut Payloads) -> Vec<Attempt<A>> {
+        let mut order: Vec<&Run<A>> = self.runs.iter().collect();
+        order.sort_by_key(|run| run.key);
+        let mut attempts: Vec<Attempt<A>> = Vec::with_capacity(order.len());
+        for run in order {
+            let mut run = run.clone();
+            payloads.settle(&mut run);
+            match attempts.last_mut() {
+                Some(attempt) if attempt.whole.key == run.key && attempt.is_continued_by(&run) => attempt.join(&run),
+                Some(_) | None => attempts.push(Attempt::new(run)),
+            }
+        }
+        attempts
+    }
+
+    /// Takes out the runs of least use until at most `keep` are left: single packets first, then what
+    /// was never answered, then the oldest.
+    pub(super) fn evict(&mut self, keep: usize) -> Vec<Run<A>> {
+        let excess = self.runs.len().saturating_sub(keep);
+        let mut order: Vec<(u8, usize)> =
+            self.runs.iter().enumerate().map(|(position, run)| (use_of(run), position)).collect();
+        order.sort_unstable();
+        let mut gone = vec![false; self.runs.len()];
+        for (_, position) in order.into_iter().take(excess) {
+            if let Some(gone) = gone.get_mut(position) {
+                *gone = true;
+            }
+        }
+        let (mut kept, mut evicted) = (Vec::with_capacity(self.runs.len()), Vec::with_capacity(excess));
+        for (run, gone) in std::mem::take(&mut self.runs).into_iter().zip(gone) {
+            if gone { evicted.push(run) } else { kept.push(run) }
+        }
+        self.index.clear();
+        kept.into_iter().for_each(|run| self.insert(run));
+        evicted
+    }
+
+    fn latest(&mut self, key: &Key<A>) -> Option<&mut Run<A>> {
+        let runs = &self.runs;
+        let hash = self.seed.hash_one(key);
+        let position = *self.index.find(hash, |position| at(runs, *position).is_some_and(|run| run.key == *key))?;
+        self.runs.get_mut(usize::try_from(position).ok()?)
+    }
+
+    /// Stores a run as the latest of its key. Callers keep the table below `u32::MAX` runs.
+    fn insert(&mut self, run: Run<A>) {
+        let Ok(position) = u32::try_from(self.runs.len()) else { return };
+        let key = run.key;
+        let hash = self.seed.hash_one(key);
+        self.runs.push(run);
+        let (runs, seed) = (&self.runs, &self.seed);
+        let same = |other: &u32| at(runs, *other).is_some_and(|run| run.key == key);
+        let rehash = |other: &u32| at(runs, *other).map_or(0, |run| seed.hash_one(run.key));
+        match self.index.entry(hash, same, rehash) {
+            hashbrown::hash_table::Entry::Occupied(mut entry) => *entry.get_mut() = position,
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                entry.insert(position);
+            }
+        }
+    }
+}
+
+fn at<A>(runs: &[Run<A>], position: u32) -> Option<&Run<A>> {
+    runs.get(usize::try_from(position).ok()?)
+}
+
+/// How much a run would be missed.
+fn use_of<A: Address>(run: &Run<A>) -> u8 {
+    let answered = run.packets.of(End::Low).min(run.packets.of(End::High)) > &0;
+    match (run.all_packets(), answered) {
+        (0..=1, _) => 0,
+        (_, false) => 1,
+        (_, true) => 2,
+    }
+}
