@@ -1,9 +1,67 @@
 //! What was seen against what is documented: [`judge`] gives every flow its verdict and every row
 //! its status. Pure: no files, no clock, no packets.
 
+mod errors;
+mod evidence;
+mod findings;
+mod grade;
+mod group;
+mod judge;
+mod lookups;
 mod model;
+mod names;
+mod nearest;
+mod payload;
+mod quality;
+mod rows;
+mod rpc;
+mod scope;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod time;
+mod verdict;
+mod waivers;
+mod words;
 
+pub use judge::{Judged, judge};
 pub use model::{
     Answer, AtomResult, Audit, EvidenceRef, Finding, FlowVerdict, InputEntry, Kind, Nearest, NextStep, PackEntry,
     PeerResult, Quality, RowResult, RowStatus, SiteEntry, Tool, Totals, Verdict, WaiverResult,
 };
+pub use quality::check_identity;
+
+use crate::ledger::Observation;
+use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};
+use crate::wire::Transport;
+
+/// The one door to the matrix: every atom that fits these facts.
+fn matches(matrix: &Matrix, facts: &Facts<'_>) -> Vec<Match> {
+    matrix.scan(facts)
+}
+
+/// Whether a row belongs to an audited pack.
+fn is_audited(matrix: &Matrix, row: RowId) -> bool {
+    let pack = matrix.row(row).and_then(|row| matrix.packs.get(row.pack));
+    pack.is_some_and(|pack| pack.audited)
+}
+
+/// Titles of roles as one phrase; no role means anybody.
+fn role_words(matrix: &Matrix, roles: &[RoleId]) -> String {
+    let titles: Vec<&str> =
+        roles.iter().filter_map(|role| matrix.role(*role)).map(|role| role.title.as_str()).collect();
+    if titles.is_empty() { words::ANYBODY.to_owned() } else { titles.join(" or ") }
+}
+
+/// Nanoseconds from the first to the last packet.
+fn span(observation: &Observation) -> i64 {
+    observation.first.zip(observation.last).map_or(0, |(first, last)| last.since(first))
+}
+
+const fn is_icmp(transport: Transport) -> bool {
+    matches!(transport, Transport::ICMP | Transport::ICMP6)
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,43 @@
+//! ICMP errors that report on a flow we judge: they are part of that flow's story, not a finding of
+//! their own. Any other ICMP keeps its verdict.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::model::Verdict;
+use super::verdict::Judgement;
+use super::words;
+use crate::flow::{Conversation, IcmpError};
+
+/// Makes conversations of ICMP errors baseline where each end fits an error that decided a flow.
+pub(super) fn excuse(flows: &[Conversation], judged: &mut [Judgement]) {
+    let ours = |judgement: &Judgement| judgement.verdict.verdict != Verdict::OutOfScope;
+    let mut reports: BTreeMap<(IpAddr, IpAddr), Vec<(&Conversation, IcmpError)>> = BTreeMap::new();
+    for (flow, _) in flows.iter().zip(judged.iter()).filter(|(_, judgement)| ours(judgement)) {
+        let Some(error) = flow.icmp else { continue };
+        // The error goes back to the sender of the packet that it quotes.
+        for end in [flow.originator.address, flow.responder.address] {
+            reports.entry((error.from, end)).or_default().push((flow, error));
+        }
+    }
+    for (flow, judgement) in flows.iter().zip(judged).filter(|(flow, _)| super::is_icmp(flow.transport)) {
+        if !matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Unresolved) {
+            continue;
+        }
+        let told = reports.get(&(flow.originator.address, flow.responder.address)).map(Vec::as_slice);
+        let reported = told.unwrap_or_default().iter().find(|(_, error)| is_carried_by(error, flow));
+        if let Some((about, _)) = reported {
+            judgement.verdict.verdict = Verdict::Baseline;
+            judgement.verdict.kind = None;
+            judgement.verdict.nearest = None;
+            judgement.verdict.reason = words::reports_on(about);
+            judgement.waiver = None;
+        }
+    }
+}
+
+fn is_carried_by(error: &IcmpError, flow: &Conversation) -> bool {
+    let within = flow.first <= error.at && error.at <= flow.last;
+    // One-way: an echo that was answered is a conversation of its own.
+    error.transport == flow.transport && within && flow.received.packets == 0
+}

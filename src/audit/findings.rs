@@ -1,0 +1,226 @@
+//! Rows and groups in, findings out: gravest first, each with a stable id, its packets, and what to
+//! do next. What a finding weighs stands in one table.
+
+use sha2::{Digest, Sha256};
+
+use super::group::{Group, group};
+use super::model::{AtomResult, Finding, NextStep, RowResult, RowStatus, Verdict};
+use super::rows::Rows;
+use super::verdict::Judgement;
+use super::waivers::Hit;
+use super::{evidence, time, words};
+use crate::flow::Conversation;
+use crate::ledger::ResolutionResult;
+use crate::matrix::{AtomId, Row, RowId, Severity};
+
+/// What a finding about flows weighs: (verdict, whether a flow got through, severity). Rows bring
+/// their own severity.
+const WEIGHTS: &[(Verdict, bool, Severity)] = &[
+    (Verdict::Mismatched, true, Severity::High),
+    (Verdict::Mismatched, false, Severity::High),
+    (Verdict::Unexpected, true, Severity::High),
+    (Verdict::Unexpected, false, Severity::Medium),
+];
+/// An optional part that is blocked costs time-outs, not function.
+const OPTIONAL_BLOCKED: Severity = Severity::Medium;
+/// The exception was granted once; only its date has passed.
+const EXPIRED_WAIVER: Severity = Severity::Medium;
+/// Two different answers to one question: somebody forges.
+const DNS_RACE: Severity = Severity::High;
+
+/// A finding and what would settle it.
+pub(super) struct Found {
+    pub(super) finding: Finding,
+    pub(super) next: Vec<NextStep>,
+}
+
+/// All findings, gravest first, then by kind, rows and id.
+pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &[Judgement]) -> Vec<Found> {
+    let mut found = of_rows(rows, results);
+    let verdicts = judged.iter().map(|judgement| &judgement.verdict);
+    found.extend(group(&rows.observation.flows, verdicts).iter().map(|group| of_group(rows, group)));
+    found.extend(of_waivers(rows, judged));
+    found.extend(of_races(rows));
+    let weight = |found: &Found| std::cmp::Reverse(words::severity_of(&found.finding.severity));
+    found.sort_by(|a, b| {
+        let key = |f: &Found| (f.finding.kind.clone(), f.finding.rows.clone(), f.finding.id.clone());
+        weight(a).cmp(&weight(b)).then_with(|| key(a).cmp(&key(b)))
+    });
+    found
+}
+
+/// `F-3f9c21ab`: the same statement has the same id in every audit.
+fn id(kind: &str, row: &str, key: &str) -> String {
+    let digest = Sha256::digest(format!("{kind}\n{row}\n{key}"));
+    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("F-{short}")
+}
+
+fn of_rows(rows: &Rows<'_>, results: &[RowResult]) -> Vec<Found> {
+    let ids = (0u32..).map(RowId).filter(|id| super::is_audited(rows.matrix, *id));
+    let audited = ids.zip(results).filter_map(|(id, result)| Some((id, rows.matrix.row(id)?, result)));
+    let mut found = Vec::new();
+    for (id, row, result) in audited {
+        if result.status.is_finding() {
+            found.push(of_row(rows, id, row, result));
+            continue;
+        }
+        let optional = (0u16..).zip(&result.atoms).filter(|(_, atom)| {
+            atom.optional && matches!(atom.status, RowStatus::Blocked | RowStatus::Partial | RowStatus::WrongProtocol)
+        });
+        found.extend(optional.map(|(index, atom)| of_atom(rows, id, index, row, atom)));
+    }
+    found
+}
+
+fn of_row(rows: &Rows<'_>, id: RowId, row: &Row, result: &RowResult) -> Found {
+    let indices: Vec<u16> = (0u16..).zip(&row.atoms).map(|(index, _)| index).collect();
+    let flows = concerned(rows, id, &indices, result.status);
+    let summary = words::row_summary(result);
+    let head = Head { kind: result.status.name(), severity: row.severity, row: &row.id, key: "", summary };
+    let finding = finding(rows, head, result.reason.clone(), &flows);
+    let next = steps(rows, id, &indices, result, &finding.id);
+    Found { finding, next }
+}
+
+fn of_atom(rows: &Rows<'_>, id: RowId, index: u16, row: &Row, atom: &AtomResult) -> Found {
+    let flows = concerned(rows, id, &[index], atom.status);
+    let summary = words::optional_atom(&row.id, &atom.service, atom.status);
+    let severity = row.severity.min(OPTIONAL_BLOCKED);
+    let head = Head { kind: atom.status.name(), severity, row: &row.id, key: &atom.service, summary };
+    let detail = flows.iter().rev().find(|flow| flow.outcome.is_blocked()).map(|flow| words::block(flow));
+    let finding = finding(rows, head, detail.unwrap_or_default(), &flows);
+    let next = requests(rows, id, &[index], &finding.id);
+    Found { finding, next }
+}
+
+/// Flows that a finding about a row rests on: the blocked ones of peers that never opened.
+fn concerned<'audit>(rows: &Rows<'audit>, id: RowId, atoms: &[u16], status: RowStatus) -> Vec<&'audit Conversation> {
+    let tallies = atoms.iter().filter_map(|atom| rows.tallies.get(&AtomId { row: id, atom: *atom }));
+    let blocked = matches!(status, RowStatus::Blocked | RowStatus::Partial);
+    let peers = tallies.flat_map(|tally| tally.peers.values()).filter(|peer| !blocked || peer.is_blocked());
+    let mut flows: Vec<&Conversation> = peers.flat_map(|peer| peer.flows.iter().copied()).collect();
+    flows.sort_by_key(|flow| (flow.first, flow.first_frame));
+    flows
+}
+
+fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
+    let key = &group.key;
+    let flows: Vec<&Conversation> = group.flows.iter().map(|(flow, _)| *flow).collect();
+    let open = flows.iter().any(|flow| flow.outcome.is_open());
+    let weight = WEIGHTS.iter().find(|(verdict, through, _)| *verdict == key.verdict && *through == open);
+    let heard = flows.iter().all(|flow| is_to_many(flow) && !super::is_icmp(flow.transport));
+    let severity = if heard { Severity::Low } else { weight.map_or(Severity::High, |(_, _, severity)| *severity) };
+    let row = key.row.and_then(|row| rows.matrix.row(row)).map(|row| row.id.clone());
+    let stable = words::group_key(key);
+    let summary = words::group_summary(group);
+    let head =
+        Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
+    let detail = group.flows.first().map(|(_, verdict)| verdict.reason.clone()).unwrap_or_default();
+    let finding = finding(rows, head, detail, &flows);
+    let text = words::settle_group(group);
+    let next = vec![NextStep { finding: finding.id.clone(), text }];
+    Found { finding, next }
+}
+
+/// Broadcast and multicast: said to everybody, got through to nobody in particular.
+fn is_to_many(flow: &Conversation) -> bool {
+    let address = flow.responder.address;
+    let broadcast = matches!(address, std::net::IpAddr::V4(v4) if v4.is_broadcast());
+    address.is_multicast() || broadcast
+}
+
+fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
+    let late = |index: usize| {
+        let flows = rows.observation.flows.iter().zip(judged);
+        flows.filter(move |(_, j)| j.waiver == Some(Hit::Expired(index))).map(|(flow, _)| flow).collect::<Vec<_>>()
+    };
+    let waivers = rows.matrix.waivers.iter().enumerate().map(|(index, waiver)| (waiver, late(index)));
+    waivers
+        .filter(|(_, flows)| !flows.is_empty())
+        .map(|(waiver, flows)| {
+            let until = waiver.until.map(time::day).unwrap_or_default();
+            let summary = words::expired_waiver(&waiver.text, &until);
+            let head = Head { kind: "expired-waiver", severity: EXPIRED_WAIVER, row: "", key: &waiver.text, summary };
+            let detail = words::waived(&waiver.reason, &waiver.owner);
+            let finding = finding(rows, head, detail, &flows);
+            let text = words::renew_waiver(&waiver.text, &waiver.owner);
+            let next = vec![NextStep { finding: finding.id.clone(), text }];
+            Found { finding, next }
+        })
+        .collect()
+}
+
+/// Questions to which contradicting answers came.
+fn of_races(rows: &Rows<'_>) -> Vec<Found> {
+    let mut races: Vec<_> =
+        rows.observation.resolutions.iter().filter(|q| q.result == ResolutionResult::Conflicting).collect();
+    races.sort_by(|a, b| (a.client, &a.name, a.asked).cmp(&(b.client, &b.name, b.asked)));
+    races.dedup_by(|a, b| (a.client, &a.name) == (b.client, &b.name));
+    let told = races.into_iter().map(|race| {
+        let key = format!("{} {}", race.client, race.name);
+        let summary = words::race_summary(race);
+        let head = Head { kind: "dns-race", severity: DNS_RACE, row: "", key: &key, summary };
+        let mut finding = finding(rows, head, words::race_detail(), &[]);
+        let frames = [Some(race.question), race.answer].into_iter().flatten();
+        finding.evidence = evidence::frames_of(rows.observation, frames);
+        finding.first = Some(time::text(race.asked));
+        Found { next: Vec::new(), finding }
+    });
+    told.collect()
+}
+
+/// What a finding is called and weighs.
+struct Head<'head> {
+    kind: &'head str,
+    severity: Severity,
+    row: &'head str,
+    key: &'head str,
+    summary: String,
+}
+
+fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversation]) -> Finding {
+    let packets = flows.iter().map(|flow| flow.sent.packets.saturating_add(flow.received.packets));
+    Finding {
+        id: id(head.kind, head.row, head.key),
+        kind: head.kind.to_owned(),
+        severity: words::severity(head.severity).to_owned(),
+        rows: if head.row.is_empty() { Vec::new() } else { vec![head.row.to_owned()] },
+        summary: head.summary,
+        detail,
+        flows: super::count(flows.len()),
+        packets: packets.fold(0, u64::saturating_add),
+        first: flows.iter().map(|flow| flow.first).min().map(time::text),
+        last: flows.iter().map(|flow| flow.last).max().map(time::text),
+        evidence: evidence::of(rows.observation, flows.iter().copied()),
+    }
+}
+
+/// What would settle a finding about a row.
+fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding: &str) -> Vec<NextStep> {
+    match result.status {
+        RowStatus::Blocked | RowStatus::Partial => requests(rows, id, atoms, finding),
+        _ => vec![NextStep { finding: finding.to_owned(), text: words::settle_row(result) }],
+    }
+}
+
+/// One firewall request for each (source, destination, service) that is blocked.
+fn requests(rows: &Rows<'_>, id: RowId, atoms: &[u16], finding: &str) -> Vec<NextStep> {
+    let Some(row) = rows.matrix.row(id) else { return Vec::new() };
+    let reference = rows.matrix.packs.get(row.pack).map(|pack| pack.reference.as_str()).unwrap_or_default();
+    let mut texts = Vec::new();
+    for atom in atoms {
+        let Some(tally) = rows.tallies.get(&AtomId { row: id, atom: *atom }) else { continue };
+        let Some(documented) = row.atoms.get(usize::from(*atom)) else { continue };
+        for (_, peer) in tally.blocked_peers().take(REQUESTS_SHOWN) {
+            let Some(flow) = peer.decisive() else { continue };
+            texts.push(words::firewall_request(row, documented, flow, reference));
+        }
+    }
+    texts.sort();
+    texts.dedup();
+    texts.into_iter().map(|text| NextStep { finding: finding.to_owned(), text }).collect()
+}
+
+/// Firewall requests written for one atom; a site with more blocked peers asks for the network.
+const REQUESTS_SHOWN: usize = 64;

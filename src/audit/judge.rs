@@ -1,0 +1,199 @@
+//! The path of a flow through this floor: scope, names, every atom that fits, its grade, the
+//! verdict; then the rows, the findings, the quality box and the answer. Pure: the same observation
+//! and matrix give the same audit, whatever the machine or the hour.
+
+use std::collections::BTreeMap;
+
+use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
+use super::names::{Borne, Names};
+use super::rows::Rows;
+use super::rpc::Announced;
+use super::scope::Scope;
+use super::verdict::{self, Case, Evidence, Judgement};
+use super::waivers::Hit;
+use super::{errors, findings, quality, time, words};
+use crate::flow::{Conversation, Outcome};
+use crate::ledger::{InputState, Observation};
+use crate::matrix::{Facts, Matrix, Peer, Severity};
+
+/// An audit, and the verdict on every flow of the observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The audit document.
+    pub audit: Audit,
+    /// Verdicts, parallel to [`Observation::flows`].
+    pub flows: Vec<FlowVerdict>,
+}
+
+/// Holds what was seen against what is documented.
+#[must_use]
+pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
+    let evidence = Evidence {
+        matrix,
+        names: Names::new(observation, matrix),
+        announced: Announced::new(&observation.announcements),
+    };
+    let scope = Scope::new(matrix);
+    let mut judged: Vec<Judgement> = observation.flows.iter().map(|flow| judge_flow(&evidence, &scope, flow)).collect();
+    errors::excuse(&observation.flows, &mut judged);
+    let audit = write(observation, matrix, &judged);
+    Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect() }
+}
+
+impl Audit {
+    /// The exit code that this audit asks for: 1 for findings of at least `fail_on`, else 3 when the
+    /// evidence is incomplete, else 0.
+    #[must_use]
+    pub fn exit_code(&self, fail_on: Severity) -> u8 {
+        let grave = |severity: &str| words::severity_of(severity) >= fail_on;
+        if self.findings.iter().any(|finding| grave(&finding.severity)) {
+            return 1;
+        }
+        if self.quality.complete { 0 } else { 3 }
+    }
+}
+
+fn judge_flow<'audit>(evidence: &Evidence<'audit>, scope: &Scope<'_>, flow: &'audit Conversation) -> Judgement {
+    let borne: Borne<'_> = evidence.names.of(flow);
+    let responder = borne.names();
+    let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
+    let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
+    let facts = Facts {
+        originator: Peer { address: flow.originator.address, names: &originator },
+        responder: Peer { address: flow.responder.address, names: &responder },
+        transport: flow.transport,
+        port: flow.responder.port,
+    };
+    if scope.covers(&facts.originator, &facts.responder) {
+        verdict::judge(evidence, &Case { flow, facts, borne: &borne })
+    } else {
+        bystander()
+    }
+}
+
+fn bystander() -> Judgement {
+    let verdict = FlowVerdict {
+        verdict: Verdict::OutOfScope,
+        kind: None,
+        basis: None,
+        atoms: Vec::new(),
+        nearest: None,
+        reason: words::out_of_scope(),
+    };
+    Judgement { verdict, contradicted: Vec::new(), undecided: Vec::new(), waiver: None }
+}
+
+fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Audit {
+    let rows = Rows::new(matrix, observation, judged);
+    let results = rows.results();
+    let found = findings::all(&rows, &results, judged);
+    let quality = quality::assess(matrix, observation, judged, &results);
+    let answer = match (found.is_empty(), quality.complete) {
+        (false, _) => Answer::Findings,
+        (true, true) => Answer::Clean,
+        (true, false) => Answer::Incomplete,
+    };
+    let next = found.iter().flat_map(|found| found.next.iter().cloned()).collect();
+    let findings: Vec<_> = found.into_iter().map(|found| found.finding).collect();
+    Audit {
+        schema: SCHEMA.to_owned(),
+        tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        inputs: inputs(observation),
+        site: site(matrix),
+        packs: packs(matrix),
+        answer,
+        headline: words::headline(answer, &findings, &results, &quality),
+        rows: results,
+        findings,
+        next,
+        waivers: waivers(matrix, judged),
+        totals: totals(observation, judged),
+        quality,
+    }
+}
+
+/// Version of the audit's serialised form.
+const SCHEMA: &str = "flowaudit/audit/1";
+
+fn inputs(observation: &Observation) -> Vec<InputEntry> {
+    let entry = |input: &crate::ledger::Input| InputEntry {
+        path: input.path.clone(),
+        sha256: input.sha256.clone(),
+        bytes: input.bytes,
+        packets: input.packets,
+        first: input.first.map(time::text),
+        last: input.last.map(time::text),
+        fault: match &input.state {
+            InputState::Whole => None,
+            InputState::Cut(reason) => Some(reason.clone()),
+            InputState::Stopped => Some(words::STOPPED.to_owned()),
+        },
+    };
+    observation.inputs.iter().map(entry).collect()
+}
+
+fn site(matrix: &Matrix) -> SiteEntry {
+    let role_id = |role| matrix.role(role).map(|role| role.id.clone());
+    let (path, sha256) = matrix.site_file.clone().unzip();
+    let players = |role: &crate::matrix::Role| {
+        let addresses = role.addresses.iter().map(words::range);
+        (role.id.clone(), addresses.chain(role.names.iter().cloned()).collect())
+    };
+    SiteEntry {
+        name: matrix.site.clone(),
+        path,
+        sha256,
+        vantage: matrix.vantage.and_then(role_id).unwrap_or_else(|| words::MIRROR.to_owned()),
+        subject: role_id(matrix.subject).unwrap_or_default(),
+        roles: matrix.roles.iter().map(players).collect(),
+        features: matrix.features.iter().cloned().collect(),
+    }
+}
+
+fn packs(matrix: &Matrix) -> Vec<PackEntry> {
+    let entry = |pack: &crate::matrix::PackInfo| PackEntry {
+        id: pack.id.clone(),
+        title: pack.title.clone(),
+        version: pack.version.clone(),
+        reference: pack.reference.clone(),
+        sha256: pack.sha256.clone(),
+        audited: pack.audited,
+    };
+    matrix.packs.iter().map(entry).collect()
+}
+
+fn waivers(matrix: &Matrix, judged: &[Judgement]) -> Vec<WaiverResult> {
+    let covered = |index: usize| judged.iter().filter(|j| j.waiver == Some(Hit::Held(index))).count();
+    let entry = |(index, waiver): (usize, &crate::matrix::Waiver)| WaiverResult {
+        text: waiver.text.clone(),
+        reason: waiver.reason.clone(),
+        owner: waiver.owner.clone(),
+        // `until` is the midnight after the last day on which it holds.
+        expires: waiver.until.map(|until| time::day(until.plus(-1))),
+        flows: super::count(covered(index)),
+    };
+    matrix.waivers.iter().enumerate().map(entry).collect()
+}
+
+fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
+    let mut by_verdict: BTreeMap<String, u64> =
+        Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), 0)).collect();
+    let mut by_outcome: BTreeMap<String, u64> =
+        Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), 0)).collect();
+    let count = |counts: &mut BTreeMap<String, u64>, name: &str| {
+        if let Some(seen) = counts.get_mut(name) {
+            *seen = seen.saturating_add(1);
+        }
+    };
+    for (flow, judgement) in observation.flows.iter().zip(judged) {
+        count(&mut by_verdict, judgement.verdict.verdict.name());
+        count(&mut by_outcome, flow.outcome.name());
+    }
+    Totals {
+        flows: super::count(observation.flows.len()),
+        packets: observation.counters.frames,
+        bytes: observation.counters.bytes,
+        by_verdict,
+        by_outcome,
+    }
+}

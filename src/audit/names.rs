@@ -1,0 +1,175 @@
+//! Names that peers bear: DNS answers that bind, claims that a flow makes itself, and what the two
+//! say together (the strength table). Nothing is resolved by asking, a claim alone is never proof,
+//! and another client's answer teaches nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::grade::{Grade, Graded};
+use super::model::Kind;
+use super::{payload, words};
+use crate::dissect::{Application, Claim, ClaimSource};
+use crate::flow::Conversation;
+use crate::ledger::{Binding, Observation, Resolution, ResolutionResult};
+use crate::matrix::{Basis, Facts, Matrix, Peer, Standing};
+use crate::wire::{Timestamp, Transport};
+
+/// Every binding that counts, by client and address and by client and name.
+pub(super) struct Names<'audit> {
+    by_address: BTreeMap<(IpAddr, IpAddr), Vec<&'audit Binding>>,
+    by_name: BTreeMap<(IpAddr, &'audit str), Vec<&'audit Binding>>,
+    races: BTreeMap<(IpAddr, &'audit str), &'audit Resolution>,
+}
+
+/// What is known of the names of one flow's responder.
+pub(super) struct Borne<'audit> {
+    /// Bindings that hold at the flow's start, one for each name, by name.
+    pub(super) bound: Vec<&'audit Binding>,
+    /// Strong claims: server name, host, CONNECT target; no address literals.
+    pub(super) claims: Vec<&'audit Claim>,
+}
+
+impl<'audit> Names<'audit> {
+    /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
+    pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
+        let mut allowed = BTreeMap::new();
+        let mut names = Self { by_address: BTreeMap::new(), by_name: BTreeMap::new(), races: BTreeMap::new() };
+        for binding in &observation.bindings {
+            let pair = (binding.client, binding.resolver);
+            let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
+            if answers && !is_listed_host(matrix, binding.address) {
+                names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
+                names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
+            }
+        }
+        for list in names.by_address.values_mut().chain(names.by_name.values_mut()) {
+            list.sort_by(|a, b| (&a.name, a.from, a.answer, a.address).cmp(&(&b.name, b.from, b.answer, b.address)));
+        }
+        for race in observation.resolutions.iter().filter(|r| r.result == ResolutionResult::Conflicting) {
+            names.races.entry((race.client, &race.name)).or_insert(race);
+        }
+        names
+    }
+
+    /// Names by which `client` knew `address` at this time.
+    pub(super) fn known(&self, client: IpAddr, address: IpAddr, at: Timestamp) -> Vec<&'audit Binding> {
+        let list = self.by_address.get(&(client, address)).map(Vec::as_slice).unwrap_or_default();
+        let mut valid: Vec<&Binding> = list.iter().copied().filter(|b| holds(b, at)).collect();
+        valid.dedup_by(|a, b| a.name == b.name);
+        valid
+    }
+
+    /// What is known of the responder of this flow.
+    pub(super) fn of(&self, flow: &'audit Conversation) -> Borne<'audit> {
+        let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
+        let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
+        let claims = all.iter().filter(|claim| is_strong(claim)).collect();
+        Borne { bound, claims }
+    }
+
+    /// What DNS and the flow itself say together about `name`.
+    pub(super) fn grade(&self, name: &str, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
+        let bound = borne.bound.iter().find(|binding| binding.name == name);
+        let claim = borne.claims.iter().find(|claim| claim.name == name);
+        match (bound, claim) {
+            (Some(bound), Some(claim)) => {
+                let reason = words::agreed(name, bound.answer, claim.source, flow.first_frame);
+                Graded::at_least(minimum, Basis::Agreed, reason)
+            }
+            (Some(bound), None) => unclaimed(bound, borne, flow, minimum),
+            (None, Some(claim)) => self.unbound(claim, borne, flow, minimum),
+            (None, None) => Graded { grade: Grade::Absent, reason: String::new() },
+        }
+    }
+
+    /// The flow claims a name that DNS did not give to this client for this address.
+    fn unbound(&self, claim: &Claim, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
+        let client = flow.originator.address;
+        if let Some(other) = borne.bound.first() {
+            let reason = words::claim_against_dns(claim, &other.name, other.answer, flow.first_frame);
+            return Graded::against(Kind::WrongName, reason);
+        }
+        if let Some(race) = self.races.get(&(client, claim.name.as_str())).filter(|race| race.asked <= flow.first) {
+            return Graded::against(Kind::WrongName, words::dns_race(&claim.name, race.question, flow.first_frame));
+        }
+        let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
+        if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
+            let reason = words::stale(claim, flow.first.since(stale.until), stale.answer);
+            return Graded::at_least(minimum, Basis::Sni, reason);
+        }
+        // This client knew the name by other addresses at this very time: the claim is not cold cache.
+        if let Some(elsewhere) = given.iter().find(|binding| holds(binding, flow.first)) {
+            let reason = words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, flow.first_frame);
+            return Graded::against(Kind::WrongName, reason);
+        }
+        Graded::at_least(minimum, Basis::Sni, words::claim_only(claim, flow.first_frame))
+    }
+}
+
+impl<'audit> Borne<'audit> {
+    /// Every name borne or claimed, sorted.
+    pub(super) fn names(&self) -> Vec<&'audit str> {
+        let bound = self.bound.iter().map(|binding| binding.name.as_str());
+        let mut names: Vec<&str> = bound.chain(self.claims.iter().map(|claim| claim.name.as_str())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// DNS gave the name, and the flow does not repeat it.
+fn unclaimed(bound: &Binding, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
+    if borne.claims.iter().any(|claim| borne.bound.iter().any(|other| other.name == claim.name)) {
+        // One address, several names, and the flow says which of the others it means.
+        return Graded { grade: Grade::Absent, reason: String::new() };
+    }
+    if let Some(claim) = borne.claims.iter().find(|claim| claim.source != ClaimSource::Connect) {
+        let reason = words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame);
+        return Graded::against(Kind::WrongName, reason);
+    }
+    if borne.bound.len() > 1 {
+        let names: Vec<&str> = borne.bound.iter().map(|binding| binding.name.as_str()).collect();
+        return Graded::undecided(words::shared_address(flow.responder.address, &names));
+    }
+    Graded::at_least(minimum, Basis::Dns, words::dns_only(&bound.name, bound.answer))
+}
+
+fn holds(binding: &Binding, at: Timestamp) -> bool {
+    binding.from <= at && at < binding.until
+}
+
+/// A `Host: 10.1.2.3` is not a name, and an outer server name is the provider's.
+fn is_strong(claim: &Claim) -> bool {
+    let stated = matches!(claim.source, ClaimSource::Sni | ClaimSource::Host | ClaimSource::Connect);
+    let literal = claim.name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    stated && !literal && !claim.name.is_empty()
+}
+
+/// A resolver is one that this client may ask by the matrix itself.
+fn may_resolve(matrix: &Matrix, client: IpAddr, resolver: IpAddr) -> bool {
+    let peer = |address| Peer { address, names: &[] };
+    let facts = Facts { originator: peer(client), responder: peer(resolver), transport: Transport::UDP, port: 53 };
+    super::matches(matrix, &facts).iter().any(|found| {
+        let documents_dns = matrix.atom(found.atom).is_some_and(|atom| atom.application == Some(Application::Dns));
+        let off = matrix.row(found.atom.row).is_some_and(|row| row.standing == Standing::NotApplicable);
+        documents_dns && !off
+    })
+}
+
+/// Whether the site lists this address as a host of some role: then no DNS answer renames it. A
+/// wide range is a network, not a list of hosts, and a named peer may well live in it.
+pub(super) fn is_listed_host(matrix: &Matrix, address: IpAddr) -> bool {
+    let ranges = matrix.roles.iter().flat_map(|role| &role.addresses);
+    ranges.clone().any(|range| range.contains(&address) && width(range) <= LISTED_HOSTS)
+}
+
+/// Ranges of up to this many addresses count as lists of hosts.
+const LISTED_HOSTS: u128 = 64;
+
+fn width(range: &std::ops::RangeInclusive<IpAddr>) -> u128 {
+    let number = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    number(range.end()).saturating_sub(number(range.start())).saturating_add(1)
+}

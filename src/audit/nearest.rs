@@ -1,0 +1,182 @@
+//! Flows that no row explains: what kind they are, and which row comes nearest by which cell.
+
+use std::cmp::Reverse;
+
+use super::model::{FlowVerdict, Kind, Nearest, Verdict};
+use super::payload::{self, Bytes};
+use super::verdict::Case;
+use super::{names, words};
+use crate::flow::DirectionBasis;
+use crate::matrix::{Atom, Matrix, Peer, RoleId, Row, RowId, Standing};
+
+/// The verdict on a flow that no atom fits: unexpected, unless what was captured cannot tell.
+pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> FlowVerdict {
+    let doubt = |row: RowId, reason: String| FlowVerdict {
+        verdict: Verdict::Unresolved,
+        kind: None,
+        basis: None,
+        atoms: Vec::new(),
+        nearest: Some(Nearest { row, differs: reason.clone() }),
+        reason,
+    };
+    if let Some((row, reason)) = unnamed(matrix, case).or_else(|| unbound(matrix, case)) {
+        return doubt(row, reason);
+    }
+    let best = rank(matrix, case);
+    if let Some(Candidate { cells: Cells::Reversed, row, .. }) = best {
+        if case.flow.direction_basis == DirectionBasis::First {
+            return doubt(row, words::direction_unknown());
+        }
+    }
+    let kind = best.as_ref().map_or(Kind::Unlisted, |candidate| candidate.cells.kind());
+    let nearest = best.map(|candidate| Nearest { row: candidate.row, differs: differs(matrix, case, &candidate) });
+    let reason = nearest.as_ref().map_or_else(words::nothing_like_it, |nearest| nearest.differs.clone());
+    FlowVerdict { verdict: Verdict::Unexpected, kind: Some(kind), basis: None, atoms: Vec::new(), nearest, reason }
+}
+
+/// Which cells of a row a flow shares, most telling last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cells {
+    Originator,
+    Responder,
+    Service,
+    ServiceAndResponder,
+    ServiceAndOriginator,
+    Pair,
+    Reversed,
+    AllButFeature,
+}
+
+impl Cells {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Originator | Self::Responder | Self::Service => Kind::Unlisted,
+            Self::ServiceAndResponder | Self::ServiceAndOriginator => Kind::UnlistedPeer,
+            Self::Pair | Self::AllButFeature => Kind::UnlistedService,
+            Self::Reversed => Kind::Reversed,
+        }
+    }
+
+    /// How many cells agree; ties are broken by what the bytes say.
+    const fn count(self) -> u8 {
+        match self {
+            Self::Originator | Self::Responder | Self::Service => 1,
+            Self::ServiceAndResponder | Self::ServiceAndOriginator | Self::Pair => 2,
+            Self::Reversed => 3,
+            Self::AllButFeature => 4,
+        }
+    }
+}
+
+struct Candidate {
+    row: RowId,
+    cells: Cells,
+    affinity: u8,
+}
+
+/// The nearest row: by cells, then by application and port number, audited before baseline, in
+/// document order.
+fn rank(matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
+    let rows = (0u32..).map(RowId).zip(&matrix.rows);
+    let candidates = rows.filter_map(|(id, row)| {
+        let cells = shared(matrix, case, row)?;
+        let affinity = row.atoms.iter().map(|atom| affinity(case, atom)).max().unwrap_or(0);
+        Some(Candidate { row: id, cells, affinity })
+    });
+    candidates.min_by_key(|c| {
+        let audited = super::is_audited(matrix, c.row);
+        (Reverse(c.cells.count()), Reverse(c.affinity), Reverse(c.cells), !audited, c.row)
+    })
+}
+
+fn shared(matrix: &Matrix, case: &Case<'_>, row: &Row) -> Option<Cells> {
+    let facts = &case.facts;
+    let from = plays(matrix, &facts.originator, &row.from);
+    let to = plays(matrix, &facts.responder, &row.to);
+    let service = row.atoms.iter().any(|atom| atom.transport == facts.transport && atom.ports.contains(facts.port));
+    let swapped = plays(matrix, &facts.responder, &row.from) && plays(matrix, &facts.originator, &row.to);
+    Some(match (from, to, service) {
+        (true, true, true) if row.standing == Standing::NotApplicable => Cells::AllButFeature,
+        (_, _, true) if swapped => Cells::Reversed,
+        (true, true, _) => Cells::Pair,
+        (true, false, true) => Cells::ServiceAndOriginator,
+        (false, true, true) => Cells::ServiceAndResponder,
+        (false, false, true) => Cells::Service,
+        (false, true, false) => Cells::Responder,
+        (true, false, false) => Cells::Originator,
+        (false, false, false) => return None,
+    })
+}
+
+fn plays(matrix: &Matrix, peer: &Peer<'_>, roles: &[RoleId]) -> bool {
+    roles.is_empty() || roles.iter().any(|role| matrix.plays(peer, *role).is_some())
+}
+
+/// The same application elsewhere, or the same port over another transport, is nearer.
+fn affinity(case: &Case<'_>, atom: &Atom) -> u8 {
+    let spoken = payload::application(case.flow);
+    let same = spoken.is_some_and(|seen| atom.application.is_some_and(|documented| seen.fulfils(documented)));
+    let port = atom.ports.contains(case.facts.port) && case.facts.port != 0;
+    u8::from(same).saturating_mul(2).saturating_add(u8::from(port))
+}
+
+fn differs(matrix: &Matrix, case: &Case<'_>, candidate: &Candidate) -> String {
+    let Some(row) = matrix.row(candidate.row) else { return words::nothing_like_it() };
+    let from = super::role_words(matrix, &row.from);
+    let to = super::role_words(matrix, &row.to);
+    let service = words::service(case.facts.transport, case.facts.port);
+    let listed = row.atoms.iter().map(|atom| atom.service.as_str()).collect::<Vec<_>>().join(", ");
+    match candidate.cells {
+        Cells::AllButFeature => words::feature_off(&row.id),
+        Cells::Reversed => words::reversed(case.facts.originator.address, &from),
+        Cells::Pair => words::other_service(&service, &listed),
+        Cells::ServiceAndOriginator => words::other_responder(&case.facts.responder, &to),
+        Cells::ServiceAndResponder => words::other_originator(case.facts.originator.address, &from),
+        Cells::Service => words::other_pair(&case.facts, &from, &to),
+        Cells::Originator => words::other_responder_and_service(&case.facts.responder, &to, &service),
+        Cells::Responder => words::other_originator_and_service(case.facts.originator.address, &from, &service),
+    }
+}
+
+/// A row that goes by name would fit, but neither its DNS answer nor its hello is in the capture.
+fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
+    let responder = &case.facts.responder;
+    let silent = responder.names.is_empty() && payload::hides_name(case.flow);
+    if !silent || names::is_listed_host(matrix, responder.address) {
+        return None;
+    }
+    let named = |row: &Row| row.to.iter().any(|role| matrix.role(*role).is_some_and(|role| !role.names.is_empty()));
+    let row = fitting(matrix, case, |row| {
+        let usable = row.standing != Standing::NotApplicable;
+        usable && named(row) && plays(matrix, &case.facts.originator, &row.from)
+    })?;
+    Some((row, words::no_name(case.flow)))
+}
+
+/// A row would fit if somebody played the role that nobody plays here.
+fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
+    let facts = &case.facts;
+    let row = fitting(matrix, case, |row| {
+        let Standing::Unbound(role) = row.standing else { return false };
+        let end = |peer: &Peer<'_>, roles: &[RoleId]| roles.contains(&role) || plays(matrix, peer, roles);
+        // A host that the site lists is known, and plays what it is listed for.
+        let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };
+        let known = names::is_listed_host(matrix, stranger);
+        !known && end(&facts.originator, &row.from) && end(&facts.responder, &row.to)
+    })?;
+    let found = matrix.row(row)?;
+    let Standing::Unbound(role) = found.standing else { return None };
+    let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
+    let title = matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
+    Some((row, words::nobody_plays(title, who, &found.id)))
+}
+
+/// The first row that passes `test` with an atom of this service that the bytes do not contradict.
+fn fitting(matrix: &Matrix, case: &Case<'_>, test: impl Fn(&Row) -> bool) -> Option<RowId> {
+    let agrees = |atom: &Atom| {
+        let service = atom.transport == case.facts.transport && atom.ports.contains(case.facts.port);
+        service && !matches!(payload::compare(case.flow, atom), Bytes::Contradict(_))
+    };
+    let mut rows = (0u32..).map(RowId).zip(&matrix.rows);
+    rows.find(|(_, row)| test(row) && row.atoms.iter().any(agrees)).map(|(id, _)| id)
+}

@@ -1,0 +1,88 @@
+//! The first bytes of a flow against the application that an atom documents. Silence is never a
+//! contradiction; bytes that no recogniser knows are one only where a recogniser could not have
+//! missed the documented application.
+
+use super::words;
+use crate::dissect::{Application, ClaimSource, Payload, Recognised};
+use crate::flow::{Conversation, DirectionBasis, Outcome};
+use crate::matrix::Atom;
+use crate::wire::Transport;
+
+/// What the bytes say about an atom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// They are what the row says.
+    Agree,
+    /// Not captured, or not telling.
+    Silent,
+    /// They are something else; the sentence says what.
+    Contradict(String),
+}
+
+/// Applications whose first bytes a recogniser always knows when it sees the start of the flow.
+const COMPLETE: &[Application] = &[
+    Application::Tls,
+    Application::Https,
+    Application::Http,
+    Application::Ldap,
+    Application::Gc,
+    Application::Smb,
+    Application::Epm,
+    Application::Dcerpc,
+    Application::Dns,
+    Application::Tds,
+    Application::Kerberos,
+];
+
+/// Fewer bytes than this from the originator prove nothing.
+const TELLING_BYTES: u64 = 16;
+
+/// Holds the bytes of `flow` against `atom`.
+pub(super) fn compare(flow: &Conversation, atom: &Atom) -> Bytes {
+    let Some(documented) = atom.application else {
+        return if application(flow).is_some() { Bytes::Agree } else { Bytes::Silent };
+    };
+    match application(flow) {
+        Some(seen) if seen.fulfils(documented) => Bytes::Agree,
+        Some(seen) => Bytes::Contradict(words::other_protocol(seen.name(), documented.name(), flow.first_frame)),
+        None if is_foreign(flow) && COMPLETE.contains(&documented) => {
+            Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
+        }
+        None => Bytes::Silent,
+    }
+}
+
+/// The recognised application, if any.
+pub(super) fn application(flow: &Conversation) -> Option<Application> {
+    recognised(flow)?.application
+}
+
+/// What was recognised, if anything.
+pub(super) fn recognised(flow: &Conversation) -> Option<&Recognised> {
+    match &flow.payload {
+        Payload::Recognised(recognised) => Some(recognised),
+        Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
+    }
+}
+
+/// Whether the captured start of a TCP connection is bytes that no recogniser knows.
+pub(super) fn is_foreign(flow: &Conversation) -> bool {
+    let from_start = matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
+    flow.payload == Payload::NotRecognised
+        && flow.transport == Transport::TCP
+        && from_start
+        && flow.outcome != Outcome::Midstream
+        && !flow.truncated
+        && !flow.ambiguous
+        && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
+}
+
+/// Whether the capture could not hold the flow's hello, or the hello hides its name: then silence
+/// about names says nothing.
+pub(super) fn hides_name(flow: &Conversation) -> bool {
+    let outer = recognised(flow).is_some_and(|r| r.claims.iter().any(|claim| claim.source == ClaimSource::OuterSni));
+    outer
+        || flow.truncated
+        || flow.outcome == Outcome::Midstream
+        || matches!(flow.payload, Payload::None | Payload::NotCaptured)
+}

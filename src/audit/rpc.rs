@@ -1,0 +1,95 @@
+//! Dynamic RPC ports: which were announced to whom, and what a flow to one of them proves
+//! (C706, MS-RPCE). Weak knowledge never becomes strong here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::grade::Graded;
+use super::model::Kind;
+use super::{payload, words};
+use crate::dissect::{Application, Payload};
+use crate::flow::{Conversation, Outcome};
+use crate::ledger::Announcement;
+use crate::matrix::Basis;
+
+/// How long an announcement holds, in nanoseconds: 24 hours.
+const VALID: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Announced ports by client, server and port.
+pub(super) struct Announced<'audit>(BTreeMap<(IpAddr, IpAddr, u16), Vec<&'audit Announcement>>);
+
+impl<'audit> Announced<'audit> {
+    /// Indexes the announcements. One that speaks for another host teaches nothing.
+    pub(super) fn new(announcements: &'audit [Announcement]) -> Self {
+        let mut ports: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for announcement in announcements.iter().filter(|a| a.elsewhere.is_none()) {
+            let key = (announcement.client, announcement.server, announcement.port);
+            ports.entry(key).or_default().push(announcement);
+        }
+        for list in ports.values_mut() {
+            list.sort_by_key(|a| (a.at, a.frame));
+        }
+        Self(ports)
+    }
+
+    /// The latest announcement that holds for this flow at its start.
+    pub(super) fn of(&self, flow: &Conversation) -> Option<&'audit Announcement> {
+        let key = (flow.originator.address, flow.responder.address, flow.responder.port);
+        let holds = |a: &&&Announcement| a.at <= flow.first && flow.first.since(a.at) <= VALID;
+        self.0.get(&key)?.iter().rev().find(holds).copied()
+    }
+
+    /// What the flow proves about the dynamic port that it uses.
+    pub(super) fn grade(&self, flow: &Conversation, minimum: Basis) -> Graded {
+        let announced = self.of(flow);
+        match &flow.payload {
+            Payload::Recognised(recognised) => match recognised.application {
+                Some(Application::Dcerpc | Application::Epm) => spoken(flow, announced, minimum),
+                Some(other) => {
+                    let reason = words::other_protocol(other.name(), Application::Dcerpc.name(), flow.first_frame);
+                    Graded::against(Kind::WrongProtocol, reason)
+                }
+                None => unspoken(flow, announced, minimum),
+            },
+            Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(flow, announced),
+            Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(flow, announced, minimum),
+        }
+    }
+}
+
+/// The flow speaks DCE/RPC.
+fn spoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    let interfaces = payload::recognised(flow).map(|r| r.interfaces.as_slice()).unwrap_or_default();
+    if let Some((interface, _)) = interfaces.iter().find(|(_, accepted)| *accepted) {
+        return Graded::at_least(minimum, Basis::Bind, words::bound_interface(interface));
+    }
+    // A request can only name a presentation context that a bind_ack accepted before (C706 12.6.4),
+    // so calls that are answered on a connection older than the capture prove the bind.
+    let answered = flow.sent.payload > 0 && flow.received.payload > 0;
+    if flow.outcome == Outcome::Midstream && answered && interfaces.is_empty() {
+        return Graded::at_least(minimum, Basis::Bind, words::implied_bind());
+    }
+    unspoken(flow, announced, minimum)
+}
+
+/// The bytes do not say: only an announcement can.
+fn unspoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    match announced {
+        Some(announcement) => {
+            let reason = words::announced(flow.responder.port, announcement.frame);
+            Graded::at_least(minimum, Basis::Announced, reason)
+        }
+        None => Graded::at_least(minimum, Basis::Range, words::only_in_range(flow.responder.port)),
+    }
+}
+
+/// The bytes were captured and are not DCE/RPC.
+fn foreign(flow: &Conversation, announced: Option<&Announcement>) -> Graded {
+    match announced {
+        Some(announcement) => {
+            let reason = words::announced_but_foreign(flow.responder.port, announcement.frame, flow.first_frame);
+            Graded::against(Kind::WrongProtocol, reason)
+        }
+        None => Graded::against(Kind::NotAnnounced, words::not_announced(flow.responder.port, flow.first_frame)),
+    }
+}

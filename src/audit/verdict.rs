@@ -1,0 +1,176 @@
+//! One flow in, its verdict out: every atom that fits by address, port or name is graded by the
+//! evidence, and the best grade decides. Nothing here upgrades for lack of evidence.
+
+use super::grade::{Grade, Graded};
+use super::model::{FlowVerdict, Kind, Nearest, Verdict};
+use super::names::{Borne, Names};
+use super::payload::{self, Bytes};
+use super::rpc::Announced;
+use super::{nearest, waivers, words};
+use crate::flow::{Conversation, DirectionBasis};
+use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Standing};
+use crate::wire::Transport;
+
+/// What all flows of an audit are judged by.
+pub(super) struct Evidence<'audit> {
+    pub(super) matrix: &'audit Matrix,
+    pub(super) names: Names<'audit>,
+    pub(super) announced: Announced<'audit>,
+}
+
+/// One flow as it comes before the judge.
+pub(super) struct Case<'case> {
+    pub(super) flow: &'case Conversation,
+    pub(super) facts: Facts<'case>,
+    pub(super) borne: &'case Borne<'case>,
+}
+
+/// A verdict and what the rows need to know beside it.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement {
+    pub(super) verdict: FlowVerdict,
+    /// Atoms whose address and port fit, and that the bytes or the name contradict.
+    pub(super) contradicted: Vec<(AtomId, Kind)>,
+    /// Atoms that the evidence points at without deciding.
+    pub(super) undecided: Vec<AtomId>,
+    /// The waiver that covers it, or covered it until it expired.
+    pub(super) waiver: Option<waivers::Hit>,
+}
+
+/// Judges one flow that is in scope.
+pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
+    let matrix = evidence.matrix;
+    let graded: Vec<(AtomId, Graded)> = super::matches(matrix, &case.facts)
+        .iter()
+        .filter(|found| is_live(matrix, found.atom))
+        .map(|found| (found.atom, grade(evidence, case, found)))
+        .filter(|(_, graded)| graded.grade != Grade::Absent)
+        .collect();
+    let mut judgement = Judgement {
+        verdict: conclude(matrix, case, &graded),
+        contradicted: pick(&graded, |grade| match grade {
+            Grade::Contradicted(kind) => Some(kind),
+            Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
+        }),
+        undecided: graded.iter().filter(|(_, g)| g.grade == Grade::Undecided).map(|(atom, _)| *atom).collect(),
+        waiver: None,
+    };
+    waivers::apply(matrix, case, &mut judgement);
+    judgement
+}
+
+fn pick<T>(graded: &[(AtomId, Graded)], of: impl Fn(Grade) -> Option<T>) -> Vec<(AtomId, T)> {
+    graded.iter().filter_map(|(atom, graded)| Some((*atom, of(graded.grade)?))).collect()
+}
+
+/// A row whose feature is off explains nothing; every other row explains what is seen.
+fn is_live(matrix: &Matrix, atom: AtomId) -> bool {
+    matrix.row(atom.row).is_some_and(|row| row.standing != Standing::NotApplicable)
+}
+
+/// Holds every kind of evidence against one atom; the weakest link decides.
+fn grade(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> Graded {
+    let flow = case.flow;
+    let Some(atom) = evidence.matrix.atom(found.atom) else {
+        return Graded { grade: Grade::Absent, reason: String::new() };
+    };
+    let minimum = evidence.matrix.minimum;
+    let bytes = if atom.announced { Bytes::Silent } else { payload::compare(flow, atom) };
+    if let Bytes::Contradict(reason) = bytes {
+        let kind = Kind::WrongProtocol;
+        return if names_fit(evidence, case, found) { Graded::against(kind, reason) } else { absent() };
+    }
+    let by_name = match found.responder {
+        Binding::Name(index) => {
+            let name = case.facts.responder.names.get(index).copied().unwrap_or_default();
+            Some(evidence.names.grade(name, case.borne, flow, minimum.name))
+        }
+        Binding::Address => None,
+    };
+    let graded = match by_name {
+        Some(named) if !matches!(named.grade, Grade::Fits(_)) => named,
+        _ if atom.announced => evidence.announced.grade(flow, minimum.rpc),
+        Some(named) => named,
+        None if bytes == Bytes::Agree => Graded::at_least(minimum.address, Basis::Payload, words::by_payload()),
+        None => Graded::at_least(minimum.address, Basis::Address, words::by_address(flow)),
+    };
+    doubt(evidence.matrix, case, found, graded)
+}
+
+fn absent() -> Graded {
+    Graded { grade: Grade::Absent, reason: String::new() }
+}
+
+/// Whether the responder may be who the row means at all.
+fn names_fit(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> bool {
+    let Binding::Name(index) = found.responder else { return true };
+    let name = case.facts.responder.names.get(index).copied().unwrap_or_default();
+    evidence.names.grade(name, case.borne, case.flow, evidence.matrix.minimum.name).grade != Grade::Absent
+}
+
+/// Contradicting bytes and an unknown direction turn a fit into a doubt.
+fn doubt(matrix: &Matrix, case: &Case<'_>, found: &Match, graded: Graded) -> Graded {
+    if !matches!(graded.grade, Grade::Fits(_)) {
+        return graded;
+    }
+    if case.flow.ambiguous {
+        return Graded::undecided(words::ambiguous());
+    }
+    let one_way = matrix.row(found.atom.row).is_some_and(|row| row.direction == Direction::Forward);
+    let stream = matches!(case.flow.transport, Transport::TCP | Transport::SCTP);
+    if one_way && stream && case.flow.direction_basis == DirectionBasis::First {
+        return Graded::undecided(words::direction_unknown());
+    }
+    graded
+}
+
+/// The best grade decides; audited rows come before baseline rows.
+fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> FlowVerdict {
+    let fits = |audited: bool| {
+        let wanted = move |atom: AtomId| super::is_audited(matrix, atom.row) == audited;
+        graded.iter().filter(move |(atom, g)| wanted(*atom) && matches!(g.grade, Grade::Fits(_)))
+    };
+    let verdict = match (fits(true).next(), fits(false).next()) {
+        (Some(_), _) => Verdict::Expected,
+        (None, Some(_)) => Verdict::Baseline,
+        (None, None) => return unfit(matrix, case, graded),
+    };
+    let strongest = fits(verdict == Verdict::Expected).filter_map(|(_, graded)| match graded.grade {
+        Grade::Fits(basis) => Some((basis, graded)),
+        Grade::Contradicted(_) | Grade::Undecided | Grade::Absent => None,
+    });
+    let best = strongest.min_by_key(|(basis, _)| *basis);
+    let mut atoms: Vec<AtomId> = fits(true).chain(fits(false)).map(|(atom, _)| *atom).collect();
+    atoms.sort_unstable();
+    FlowVerdict {
+        verdict,
+        kind: None,
+        basis: best.map(|(basis, _)| basis),
+        atoms,
+        nearest: None,
+        reason: best.map(|(_, graded)| graded.reason.clone()).unwrap_or_default(),
+    }
+}
+
+/// No atom fits: a contradiction, a doubt, or nothing at all.
+fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> FlowVerdict {
+    let against = graded.iter().find_map(|(atom, g)| match g.grade {
+        Grade::Contradicted(kind) => Some((Verdict::Mismatched, Some(kind), *atom, g)),
+        Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
+    });
+    let doubt = || {
+        let undecided = graded.iter().find(|(_, g)| g.grade == Grade::Undecided);
+        undecided.map(|(atom, g)| (Verdict::Unresolved, None, *atom, g))
+    };
+    match against.or_else(doubt) {
+        Some((verdict, kind, atom, graded)) => FlowVerdict {
+            verdict,
+            kind,
+            basis: None,
+            atoms: Vec::new(),
+            nearest: Some(Nearest { row: atom.row, differs: graded.reason.clone() }),
+            reason: graded.reason.clone(),
+        },
+        None => nearest::unlisted(matrix, case),
+    }
+}

@@ -1,0 +1,207 @@
+//! Why a flow has its verdict.
+
+use std::net::IpAddr;
+
+use super::{frame, service};
+use crate::dissect::{Claim, ClaimSource};
+use crate::flow::{Conversation, Outcome};
+use crate::matrix::{Facts, Peer};
+use crate::wire::FrameRef;
+
+/// Where a claim was read, as readers call it.
+const fn source(source: ClaimSource) -> &'static str {
+    match source {
+        ClaimSource::Sni => "SNI",
+        ClaimSource::OuterSni => "outer SNI",
+        ClaimSource::Host => "Host header",
+        ClaimSource::Connect => "CONNECT target",
+        ClaimSource::Certificate => "certificate",
+    }
+}
+
+pub(in crate::audit) fn agreed(name: &str, dns: FrameRef, claimed: ClaimSource, flow: FrameRef) -> String {
+    format!("DNS {} and {} (flow from {}) both say {name}.", frame(dns), source(claimed), frame(flow))
+}
+
+pub(in crate::audit) fn dns_only(name: &str, dns: FrameRef) -> String {
+    format!("DNS {} gave this address for {name} and for no other name; the flow itself names none.", frame(dns))
+}
+
+pub(in crate::audit) fn shared_address(address: IpAddr, names: &[&str]) -> String {
+    format!(
+        "DNS gave {address} for several names ({}) and the flow names none; its hello would decide.",
+        names.join(", ")
+    )
+}
+
+pub(in crate::audit) fn claim_against_dns(claim: &Claim, bound: &str, dns: FrameRef, flow: FrameRef) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    format!("{what} says {name} (flow from {}), but DNS {} gave this address for {bound}.", frame(flow), frame(dns))
+}
+
+pub(in crate::audit) fn claim_elsewhere(claim: &Claim, given: IpAddr, dns: FrameRef, flow: FrameRef) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    format!(
+        "{what} says {name} (flow from {}), but DNS {} gave {given} for it and never this address.",
+        frame(flow),
+        frame(dns)
+    )
+}
+
+pub(in crate::audit) fn claim_only(claim: &Claim, flow: FrameRef) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    format!(
+        "{what} says {name} (flow from {}), and there is no DNS answer for it since the capture began; a longer capture would settle it.",
+        frame(flow)
+    )
+}
+
+pub(in crate::audit) fn stale(claim: &Claim, nanoseconds: i64, dns: FrameRef) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    let seconds = nanoseconds / 1_000_000_000;
+    format!("{what} says {name}, and the DNS answer for it ({}) was stale by {seconds} s.", frame(dns))
+}
+
+pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, flow: FrameRef) -> String {
+    format!(
+        "The flow from {} goes by {name}, for which contradicting DNS answers came to the question in {}.",
+        frame(flow),
+        frame(question)
+    )
+}
+
+pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
+    let why = match flow.outcome {
+        Outcome::Midstream => "It was open before the capture began, so neither its hello nor its DNS answer is there",
+        _ => "The capture holds no hello that names the peer, and no DNS answer for its address",
+    };
+    format!("{why}; a capture that begins before the connection would settle it.")
+}
+
+pub(in crate::audit) fn bound_interface(interface: &str) -> String {
+    format!("The flow binds DCE/RPC interface {interface}, and the server accepted it.")
+}
+
+pub(in crate::audit) fn implied_bind() -> String {
+    "DCE/RPC calls are answered on a connection older than the capture, which a bind must have preceded.".to_owned()
+}
+
+pub(in crate::audit) fn announced(port: u16, answer: FrameRef) -> String {
+    format!("The endpoint mapper gave port {port} to this client ({}).", frame(answer))
+}
+
+pub(in crate::audit) fn only_in_range(port: u16) -> String {
+    format!(
+        "Port {port} only lies in the dynamic range: no endpoint mapper answer and no bind for it was captured; either would settle it."
+    )
+}
+
+pub(in crate::audit) fn not_announced(port: u16, flow: FrameRef) -> String {
+    format!(
+        "No endpoint mapper announced port {port} to this client, and the payload (flow from {}) is not DCE/RPC.",
+        frame(flow)
+    )
+}
+
+pub(in crate::audit) fn announced_but_foreign(port: u16, answer: FrameRef, flow: FrameRef) -> String {
+    format!(
+        "The endpoint mapper announced port {port} ({}), but the payload (flow from {}) is not DCE/RPC.",
+        frame(answer),
+        frame(flow)
+    )
+}
+
+pub(in crate::audit) fn other_protocol(seen: &str, documented: &str, flow: FrameRef) -> String {
+    format!("The payload (flow from {}) is {seen}, the row documents {documented}.", frame(flow))
+}
+
+pub(in crate::audit) fn foreign_bytes(documented: &str, flow: FrameRef) -> String {
+    format!(
+        "The first bytes (flow from {}) are no {documented}: it would have been recognised, and nothing else was.",
+        frame(flow)
+    )
+}
+
+pub(in crate::audit) fn by_payload() -> String {
+    "Address, port and payload fit.".to_owned()
+}
+
+pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
+    if flow.outcome.is_blocked() {
+        "Address and port fit; it never got as far as a payload.".to_owned()
+    } else {
+        "Address and port fit; the payload does not show the application.".to_owned()
+    }
+}
+
+pub(in crate::audit) fn ambiguous() -> String {
+    "Overlapping segments or fragments contradict each other, so nobody can say what the peer read.".to_owned()
+}
+
+pub(in crate::audit) fn direction_unknown() -> String {
+    "The direction is unknown: the capture holds neither its SYN nor another sign of who asked.".to_owned()
+}
+
+pub(in crate::audit) fn waived(reason: &str, owner: &str) -> String {
+    format!("Waiver: {reason} ({owner}).")
+}
+
+pub(in crate::audit) fn out_of_scope() -> String {
+    "Neither end is the subject, and not both ends play roles of the audited packs.".to_owned()
+}
+
+pub(in crate::audit) fn reports_on(about: &Conversation) -> String {
+    let (from, to) = (about.originator.address, about.responder.address);
+    let what = service(about.transport, about.responder.port);
+    format!("ICMP error that reports on flow {from} -> {to} {what} ({}).", frame(about.first_frame))
+}
+
+pub(in crate::audit) fn nothing_like_it() -> String {
+    "No row shares a cell with it.".to_owned()
+}
+
+pub(in crate::audit) fn feature_off(row: &str) -> String {
+    format!("All cells of {row} fit, but a feature that it needs is off here.")
+}
+
+pub(in crate::audit) fn reversed(originator: IpAddr, from: &str) -> String {
+    format!("the other side started it: {originator} is not one of {from}")
+}
+
+pub(in crate::audit) fn other_service(seen: &str, listed: &str) -> String {
+    format!("service {seen} is not {listed}")
+}
+
+/// A peer as the matrix saw it: its address and the names that it bears.
+fn peer(peer: &Peer<'_>) -> String {
+    if peer.names.is_empty() {
+        peer.address.to_string()
+    } else {
+        format!("{} ({})", peer.address, peer.names.join(", "))
+    }
+}
+
+pub(in crate::audit) fn other_responder(responder: &Peer<'_>, to: &str) -> String {
+    format!("destination {} is not one of {to}", peer(responder))
+}
+
+pub(in crate::audit) fn other_originator(originator: IpAddr, from: &str) -> String {
+    format!("source {originator} is not one of {from}")
+}
+
+pub(in crate::audit) fn other_pair(facts: &Facts<'_>, from: &str, to: &str) -> String {
+    let (source, destination) = (facts.originator.address, peer(&facts.responder));
+    format!("source {source} is not one of {from}, and destination {destination} is not one of {to}")
+}
+
+pub(in crate::audit) fn other_responder_and_service(responder: &Peer<'_>, to: &str, seen: &str) -> String {
+    format!("destination {} is not one of {to}, and no row lists {seen} for it", peer(responder))
+}
+
+pub(in crate::audit) fn other_originator_and_service(originator: IpAddr, from: &str, seen: &str) -> String {
+    format!("source {originator} is not one of {from}, and no row lists {seen} for it")
+}
+
+pub(in crate::audit) fn nobody_plays(role: &str, who: IpAddr, row: &str) -> String {
+    format!("Nobody plays {role} here; if {who} does, it is {row}.")
+}

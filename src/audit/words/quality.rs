@@ -1,0 +1,86 @@
+//! How far the evidence goes, and the answer in one line.
+
+use super::{findings as findings_words, plural};
+use crate::audit::model::{Answer, Finding, Quality, RowResult, RowStatus};
+use crate::ledger::Counters;
+use crate::wire::Undecoded;
+
+pub(in crate::audit) const GAP_NO_PACKETS: &str = "No packets were read.";
+pub(in crate::audit) const GAP_NOT_YET: &str = "Rows that cannot be told yet";
+pub(in crate::audit) const GAP_UNBOUND: &str = "Rows with a role that nobody plays";
+
+pub(in crate::audit) fn gap_cut(path: &str, reason: &str) -> String {
+    format!("{path} breaks off: {reason}.")
+}
+
+pub(in crate::audit) fn gap_stopped(path: &str) -> String {
+    format!("{path} was {}.", super::STOPPED)
+}
+
+pub(in crate::audit) fn gap_drops(count: u64) -> String {
+    format!("The capturing system lost {}.", plural(count, "packet"))
+}
+
+pub(in crate::audit) fn gap_missed(count: u64) -> String {
+    format!("{} were acknowledged but never captured.", plural(count, "payload byte"))
+}
+
+pub(in crate::audit) fn gap_undecoded(count: u64) -> String {
+    format!("{} that may carry IP could not be decoded.", plural(count, "frame"))
+}
+
+pub(in crate::audit) fn gap_fragments(count: u64) -> String {
+    format!("{} never became whole.", plural(count, "fragment"))
+}
+
+pub(in crate::audit) fn gap_folded(count: u64) -> String {
+    format!("{} were folded because the flow budget was reached.", plural(count, "flow"))
+}
+
+pub(in crate::audit) fn gap_unresolved(count: u64) -> String {
+    format!("{} could not be resolved by what was captured.", plural(count, "flow"))
+}
+
+/// Why a frame, or the inside of a tunnel, gave no datagram.
+pub(in crate::audit) fn undecoded(reason: Undecoded, inner: bool) -> String {
+    let what = match reason {
+        Undecoded::NotIp(number) => format!("not IP (0x{number:04x})"),
+        Undecoded::LinkType(number) => format!("link type {number}"),
+        Undecoded::EtherType(number) => format!("EtherType 0x{number:04x}"),
+        Undecoded::Cut => "cut before its addresses".to_owned(),
+        Undecoded::Malformed => "malformed".to_owned(),
+        Undecoded::TooDeep => "nested too deep".to_owned(),
+        Undecoded::Encrypted => "encrypted on the link".to_owned(),
+    };
+    if inner { format!("in tunnel: {what}") } else { what }
+}
+
+pub(in crate::audit) fn identity(counters: &Counters, undecoded: u64) -> String {
+    format!(
+        "the frames do not add up: {} read, {} reached a flow, {} duplicates, {undecoded} undecoded, {} fragments ({} pending)",
+        counters.frames, counters.decoded, counters.duplicates, counters.fragments, counters.fragments_pending
+    )
+}
+
+/// The answer as one line for a person.
+pub(in crate::audit) fn headline(
+    answer: Answer,
+    findings: &[Finding],
+    rows: &[RowResult],
+    quality: &Quality,
+) -> String {
+    let seen = rows.iter().filter(|row| matches!(row.status, RowStatus::Confirmed | RowStatus::Unverified)).count();
+    let open = format!("{seen} of {} rows are open", rows.len());
+    let high = findings.iter().filter(|finding| finding.severity == "high").count();
+    let gaps = plural(crate::audit::count(quality.gaps.len()), "gap");
+    match answer {
+        Answer::Clean => format!("Clean: only documented traffic, {open}, and the evidence is complete."),
+        Answer::Findings if quality.complete => {
+            format!("{}, {high} of them high; {open}.", findings_words(findings.len()))
+        }
+        Answer::Findings => {
+            format!("{}, {high} of them high; {open}; the evidence has {gaps}.", findings_words(findings.len()))
+        }
+        Answer::Incomplete => format!("Nothing to report, but the evidence has {gaps}; {open}."),
+    }
+}
