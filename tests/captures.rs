@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use exchanges::Exchange;
-use flowaudit::capture::{Capture, Options};
+use flowaudit::capture::{self, Capture, CaptureError};
 use flowaudit::flow::{Conversation, DirectionBasis};
-use flowaudit::ledger::{Ledger, Observation};
+use flowaudit::ledger::{self, Ledger, Observation};
 use flowaudit::wire::Transport;
 use shared::Difference;
 
@@ -69,12 +69,14 @@ fn compared(folder: &Path, id: &str, path: &Path, lists: &[Row]) -> Result<Vec<S
 }
 
 fn observe(path: &Path) -> Result<Observation, String> {
-    let paths = [path.display().to_string()];
-    let mut capture = Capture::open(&paths, Options::default()).map_err(|error| error.to_string())?;
-    let mut ledger = Ledger::default();
-    while let Some(frame) = capture.next() {
+    let fault = |error: CaptureError| error.to_string().replace(&path.display().to_string(), "FILE");
+    let mut capture = Capture::open(&[path], &capture::Options::default()).map_err(fault)?;
+    let mut ledger = Ledger::new(ledger::Options::default());
+    while let Some(frame) = capture.next().map_err(fault)? {
         ledger.observe(&frame);
     }
+    let (inputs, taps) = capture.finish();
+    ledger.set_inputs(inputs, taps);
     Ok(ledger.settle())
 }
 
