@@ -2,7 +2,6 @@
 //! `observe` returns, except the first payload bytes that recognition still wants. Tables of
 //! consecutive pieces of a capture merge into the table of the whole.
 
-
 use super::attempt::Attempt;
 use super::fold::Folds;
 use super::interned::Verdict;
@@ -47,6 +46,21 @@ pub struct Settled {
     pub payloads_not_held: u64,
 }
 
+/// How a datagram came to be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// When its frame was captured.
+    pub at: Timestamp,
+    /// Its frame; the one that made it whole if it came in fragments.
+    pub place: FrameRef,
+    /// The capture cut its frame.
+    pub snapped: bool,
+    /// The capturing host says that it dropped it.
+    pub dropped_by_host: bool,
+    /// Its fragments contradict each other.
+    pub ambiguous: bool,
+}
+
 /// An ICMP error with the packet that it quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotingError {
@@ -67,21 +81,11 @@ impl FlowTable {
         Self { four: Table::default(), six: Table::default(), payloads, folds, max_flows, latest: None }
     }
 
-    /// Counts one datagram that is no fragment. `snapped`: the capture cut its frame;
-    /// `dropped_by_host`: the capturing host says that it dropped it.
-    pub fn observe(
-        &mut self,
-        at: Timestamp,
-        place: FrameRef,
-        datagram: &Datagram<'_>,
-        snapped: bool,
-        dropped_by_host: bool,
-    ) {
+    /// Counts one datagram that is no fragment.
+    pub fn observe(&mut self, sighting: &Sighting, datagram: &Datagram<'_>) {
         let Some((key, from)) = of_datagram(datagram) else { return };
-        let mut packet = Packet::new(at, place, from, datagram);
-        packet.snapped = snapped;
-        packet.dropped = dropped_by_host;
-        self.latest = self.latest.max(Some(at));
+        let packet = Packet::new(sighting, from, datagram);
+        self.latest = self.latest.max(Some(sighting.at));
         match key {
             AnyKey::Four(key) => self.four.observe(key, &packet, &mut self.payloads),
             AnyKey::Six(key) => self.six.observe(key, &packet, &mut self.payloads),
@@ -110,9 +114,12 @@ impl FlowTable {
         let errors = Errors::new(errors);
         let mut settled =
             Settled { folded_flows: self.folds.flows, payloads_not_held: self.payloads.not_held, ..Settled::default() };
-        let context = (ended, &errors);
-        settle_family(&self.four.attempts(&mut payloads), AnyKey::Four, context, &payloads, &mut settled);
-        settle_family(&self.six.attempts(&mut payloads), AnyKey::Six, context, &payloads, &mut settled);
+        self.four.for_each_attempt(&mut payloads, |attempt, until, payloads| {
+            settled.take(attempt, errors.of(AnyKey::Four(attempt.whole.key), attempt, until), ended, payloads);
+        });
+        self.six.for_each_attempt(&mut payloads, |attempt, until, payloads| {
+            settled.take(attempt, errors.of(AnyKey::Six(attempt.whole.key), attempt, until), ended, payloads);
+        });
         settled.flows.extend(self.folds.conversations().cloned());
         settled
             .flows
@@ -146,25 +153,21 @@ impl FlowTable {
     }
 }
 
-type Context<'a> = (Timestamp, &'a Errors<'a>);
-
-fn settle_family<A: Address>(
-    attempts: &[Attempt<A>],
-    wrap: fn(super::key::Key<A>) -> AnyKey,
-    (ended, errors): Context<'_>,
-    payloads: &Payloads,
-    settled: &mut Settled,
-) {
-    for (position, attempt) in attempts.iter().enumerate() {
-        let next = position.checked_add(1).and_then(|next| attempts.get(next));
-        let until = next.filter(|next| next.whole.key == attempt.whole.key).map(|next| next.whole.first);
-        let error = errors.of(wrap(attempt.whole.key), attempt, until);
+impl Settled {
+    fn take<A: Address>(
+        &mut self,
+        attempt: &Attempt<A>,
+        error: Option<&IcmpError>,
+        ended: Timestamp,
+        payloads: &Payloads,
+    ) {
+        let run = &attempt.whole;
         let flow = converse(attempt, ended, error, payloads);
-        settled.missed_bytes = settled.missed_bytes.saturating_add(attempt.whole.missed());
-        if attempt.whole.key.transport() == Transport::TCP && is_read_again(&attempt.whole) {
-            settled.streams.extend(Stream::new(&attempt.whole, &flow));
+        self.missed_bytes = self.missed_bytes.saturating_add(run.missed());
+        if run.key.transport() == Transport::TCP && is_read_again(run) {
+            self.streams.extend(Stream::new(run, &flow));
         }
-        settled.flows.push(flow);
+        self.flows.push(flow);
     }
 }
 

@@ -26,5 +26,5 @@ mod stream;
 mod table;
 
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-pub use flows::{FlowTable, QuotingError, Settled};
+pub use flows::{FlowTable, QuotingError, Settled, Sighting};
 pub use stream::{Stream, Stretch};

@@ -87,8 +87,21 @@ impl Payloads {
         }
     }
 
+    /// Reads again what a run without known start has held, now that its start is known.
+    pub(super) fn replay<A: Address>(&mut self, run: &mut Run<A>) {
+        if run.verdict != Verdict::OPEN || run.key.transport() == Transport::TCP || !self.has_start(run) {
+            return;
+        }
+        let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) else { return };
+        self.held = self.held.saturating_sub(log.cost());
+        for arrival in log.into_arrivals() {
+            self.take(run, arrival);
+        }
+    }
+
     /// Decides with what there is: nothing further will come.
     pub(super) fn settle<A: Address>(&mut self, run: &mut Run<A>) {
+        self.replay(run);
         if run.verdict != Verdict::OPEN {
             return;
         }

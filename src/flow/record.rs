@@ -3,10 +3,10 @@
 //! sum, a first, a last or a bit, so that two halves of a run join without loss. Never decides an
 //! outcome and never looks at another run.
 
-use super::Counts;
 use super::interned::Verdict;
 use super::key::{Address, End, Key, Pair};
 use super::prefix::{Arrival, Log, Mark};
+use super::{Counts, Sighting};
 use crate::wire::{Content, Datagram, FrameRef, TcpFlags, Timestamp};
 
 /// Bits of what was seen.
@@ -94,8 +94,8 @@ pub(super) struct Packet<'frame> {
     pub(super) payload_length: u32,
     /// `None` unless it is TCP.
     pub(super) tcp: Option<Tcp>,
-    pub(super) snapped: bool,
-    pub(super) dropped: bool,
+    /// What its frame adds to what was seen.
+    pub(super) marks: Seen,
 }
 
 /// The fields of a TCP header that a run needs.
@@ -108,7 +108,7 @@ pub(super) struct Tcp {
 
 impl<'frame> Packet<'frame> {
     /// What of `datagram`, sent by `from`, a run needs.
-    pub(super) fn new(at: Timestamp, place: FrameRef, from: End, datagram: &Datagram<'frame>) -> Self {
+    pub(super) fn new(sighting: &Sighting, from: End, datagram: &Datagram<'frame>) -> Self {
         let (payload, payload_length, tcp) = match datagram.content {
             Content::Tcp(segment) => {
                 let (sequence, acknowledgement) = (segment.sequence, segment.acknowledgement);
@@ -118,8 +118,19 @@ impl<'frame> Packet<'frame> {
             Content::Udp { payload, payload_length, .. } => (payload, payload_length, None),
             Content::Ports { .. } | Content::Icmp(_) | Content::Fragment(_) | Content::Other(_) => (&[][..], 0, None),
         };
+        let (at, place) = (sighting.at, sighting.place);
         let (vlan, depth, length) = (datagram.vlan, datagram.depth, datagram.length);
-        Self { at, place, from, vlan, depth, length, payload, payload_length, tcp, snapped: false, dropped: false }
+        let mut marks = Seen::default();
+        for (is_set, bit) in [
+            (sighting.snapped, Seen::TRUNCATED),
+            (sighting.dropped_by_host, Seen::DROPPED),
+            (sighting.ambiguous, Seen::AMBIGUOUS),
+        ] {
+            if is_set {
+                marks.set(bit);
+            }
+        }
+        Self { at, place, from, vlan, depth, length, payload, payload_length, tcp, marks }
     }
 
     /// The sequence number of a SYN without ACK.
@@ -292,12 +303,7 @@ impl<A: Address> Run<A> {
         *bytes = bytes.saturating_add(u64::from(packet.length));
         let payload = self.payload.of_mut(from);
         *payload = payload.saturating_add(u64::from(packet.payload_length));
-        if packet.snapped {
-            self.seen.set(Seen::TRUNCATED);
-        }
-        if packet.dropped {
-            self.seen.set(Seen::DROPPED);
-        }
+        self.seen.join(packet.marks);
         if self.answered.is_none() && from != self.opener() {
             self.answered = std::num::NonZeroU32::new(packet.place.number);
             self.answered_input = packet.place.input;

@@ -10,6 +10,7 @@ use super::attempt::Attempt;
 use super::key::{Address, End, Key};
 use super::payload::Payloads;
 use super::record::{Packet, Run};
+use crate::wire::Timestamp;
 
 /// The runs of one address family.
 #[derive(Clone, Debug)]
@@ -56,7 +57,10 @@ impl<A: Address> Table<A> {
                     payloads.join(known, &mut run);
                     known.join(&run);
                 }
-                Some(_) | None => self.insert(run),
+                Some(_) | None => {
+                    payloads.replay(&mut run);
+                    self.insert(run);
+                }
             }
         }
     }
@@ -66,20 +70,37 @@ impl<A: Address> Table<A> {
         self.runs.iter_mut().for_each(&mut rename);
     }
 
-    /// The attempts, each key's in order.
-    pub(super) fn attempts(&self, payloads: &mut Payloads) -> Vec<Attempt<A>> {
+    /// Shows every attempt, each key's in order, with the start of the next one of its key.
+    pub(super) fn for_each_attempt(
+        &self,
+        payloads: &mut Payloads,
+        mut show: impl FnMut(&Attempt<A>, Option<Timestamp>, &Payloads),
+    ) {
         let mut order: Vec<&Run<A>> = self.runs.iter().collect();
         order.sort_by_key(|run| run.key);
-        let mut attempts: Vec<Attempt<A>> = Vec::with_capacity(order.len());
+        let mut open: Option<Attempt<A>> = None;
         for run in order {
             let mut run = run.clone();
             payloads.settle(&mut run);
-            match attempts.last_mut() {
-                Some(attempt) if attempt.whole.key == run.key && attempt.is_continued_by(&run) => attempt.join(&run),
-                Some(_) | None => attempts.push(Attempt::new(run)),
+            match &mut open {
+                Some(attempt) if attempt.whole.key == run.key => {
+                    if attempt.is_continued_by(&run) {
+                        attempt.join(&run);
+                    } else {
+                        show(attempt, Some(run.first), payloads);
+                        open = Some(Attempt::new(run));
+                    }
+                }
+                Some(attempt) => {
+                    show(attempt, None, payloads);
+                    open = Some(Attempt::new(run));
+                }
+                None => open = Some(Attempt::new(run)),
             }
         }
-        attempts
+        if let Some(attempt) = &open {
+            show(attempt, None, payloads);
+        }
     }
 
     /// Takes out the runs of least use until at most `keep` are left: single packets first, then what

@@ -1,9 +1,27 @@
 //! What one or more captures said: conversations, names heard, endpoints announced, ICMP errors,
 //! counters. Ledgers merge; an [`Observation`] is a ledger with every direction and outcome
 //! settled. Never looks at the matrix.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap
+    )
+)]
 
+mod announcements;
+mod duplicates;
+mod inversions;
+mod merge;
+mod names;
 mod observation;
+mod observe;
+mod settle;
 
 pub use observation::{
     Announcement, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
 };
+pub use observe::{Ledger, Options};

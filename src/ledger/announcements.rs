@@ -1,0 +1,102 @@
+//! What endpoint mappers, DCOM activations and SQL Server browsers said in, announced ports out. An
+//! announcement holds for the client that asked and the server that answered; whether the server
+//! plays the role is for the audit.
+
+use std::net::IpAddr;
+
+use super::Announcement;
+use super::names::{Browsed, Names};
+use crate::dissect::{dcom, epm};
+use crate::flow::{Conversation, DirectionBasis, Stream};
+
+/// Port of the endpoint mapper.
+const MAPPER_PORT: u16 = 135;
+/// What announcements of DCOM say in place of an interface: a binding serves all of a machine's objects.
+const DCOM: &str = "dcom";
+/// A browser that answers later than this was not waited for, in nanoseconds.
+const PATIENCE: i64 = 10_000_000_000;
+
+/// Every announcement, in order.
+pub(super) fn settle(streams: &[Stream], names: &Names) -> Vec<Announcement> {
+    let mappers = streams.iter().filter(|stream| is_heard(stream));
+    let mut found: Vec<Announcement> = mappers.flat_map(of_stream).collect();
+    found.extend(of_browsers(&names.browsing));
+    found.sort_by(|a, b| {
+        (a.at, a.frame, a.port, &a.interface, a.elsewhere).cmp(&(b.at, b.frame, b.port, &b.interface, b.elsewhere))
+    });
+    found.dedup();
+    found
+}
+
+/// Turns flows whose direction rests on ports or order, and one of whose ends is an announced port.
+pub(super) fn orient(flows: &mut [Conversation], announcements: &[Announcement]) {
+    let mut served: Vec<(IpAddr, u16)> = announcements.iter().map(|known| (known.server, known.port)).collect();
+    served.sort_unstable();
+    let serves = |address, port| served.binary_search(&(address, port)).is_ok();
+    for flow in flows.iter_mut().filter(|flow| flow.direction_basis >= DirectionBasis::Port && flow.folded == 0) {
+        let forward = serves(flow.responder.address, flow.responder.port);
+        let backward = serves(flow.originator.address, flow.originator.port);
+        match (forward, backward) {
+            (true, false) => flow.direction_basis = DirectionBasis::Announcement,
+            (false, true) => *flow = flow.clone().turned(DirectionBasis::Announcement),
+            (true, true) | (false, false) => {}
+        }
+    }
+}
+
+fn is_heard(stream: &Stream) -> bool {
+    let whole = stream.asked.from_start && stream.answered.from_start;
+    stream.server.port == MAPPER_PORT && stream.opened && whole && !stream.ambiguous
+}
+
+fn of_stream(stream: &Stream) -> Vec<Announcement> {
+    let (asked, answered) = (&stream.asked.bytes, &stream.answered.bytes);
+    let announce = |elsewhere: Option<IpAddr>, port, interface: String, offset| {
+        let (frame, at) = stream.answered.place(offset)?;
+        let (client, server) = (stream.client.address, stream.server.address);
+        let elsewhere = elsewhere.filter(|address| *address != server && !address.is_unspecified());
+        Some(Announcement { client, server, elsewhere, port, interface, at, frame })
+    };
+    let mapped = epm::announcements(asked, answered)
+        .into_iter()
+        .filter_map(|given| announce(given.address.map(IpAddr::V4), given.port, given.interface, given.offset));
+    let bindings = dcom::bindings(asked, answered);
+    // A machine with several addresses gives them all: only when none is its own does it speak of another.
+    let own = bindings.iter().any(|given| given.host.parse() == Ok(stream.server.address));
+    let activated = bindings.into_iter().filter_map(|given| {
+        let elsewhere = given.host.parse::<IpAddr>().ok().filter(|_| !own);
+        announce(elsewhere, given.port?, DCOM.to_owned(), given.offset)
+    });
+    mapped.chain(activated).collect()
+}
+
+/// One question, one answer: a second and different one makes both worthless.
+fn of_browsers(browsing: &[Browsed]) -> Vec<Announcement> {
+    let mut found = Vec::new();
+    let answers = browsing.iter().filter(|message| message.answer.is_some());
+    for answer in answers {
+        let same = |other: &&Browsed| {
+            (other.client, other.server) == (answer.client, answer.server)
+                && other.at.since(answer.at).saturating_abs() <= PATIENCE
+        };
+        let exchange: Vec<&Browsed> = browsing.iter().filter(same).collect();
+        let asked = exchange.iter().any(|other| other.answer.is_none() && other.at <= answer.at);
+        let agreed = exchange.iter().all(|other| other.answer.is_none() || other.answer == answer.answer);
+        if asked && agreed {
+            found.extend(of_answer(answer));
+        }
+    }
+    found
+}
+
+fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + '_ {
+    answer.answer.iter().flatten().map(|instance| Announcement {
+        client: answer.client.0,
+        server: answer.server.0,
+        elsewhere: None,
+        port: instance.port,
+        interface: instance.name.clone(),
+        at: answer.at,
+        frame: answer.frame,
+    })
+}

@@ -1,0 +1,74 @@
+//! A ledger in, what it amounts to out: every direction and outcome settled as of its last packet,
+//! everything sorted. Pure: the ledger stays as it is and may grow on.
+
+use std::borrow::Cow;
+
+use super::{Counters, Ledger, Observation, announcements};
+use crate::flow::{FlowTable, Sighting};
+
+impl Ledger {
+    /// Everything the capture said so far.
+    #[must_use]
+    pub fn settle(&self) -> Observation {
+        if self.head.is_empty() {
+            return self.observation(&self.flows_with_unfinished());
+        }
+        // Nothing came in front of this continuation after all.
+        let mut whole = Self::new(super::Options { continuation: false, ..self.options });
+        for held in &self.head {
+            whole.observe(&held.frame());
+        }
+        whole.append(self.copy_behind_head());
+        whole.settle()
+    }
+
+    fn observation(&self, flows: &FlowTable) -> Observation {
+        let ended = self.last.unwrap_or_default();
+        let mut settled = flows.settle(ended, &self.errors);
+        let (resolutions, bindings) = self.names.settle(&settled.streams);
+        let announcements = announcements::settle(&settled.streams, &self.names);
+        announcements::orient(&mut settled.flows, &announcements);
+        Observation {
+            flows: settled.flows,
+            resolutions,
+            bindings,
+            announcements,
+            inputs: self.inputs.clone(),
+            taps: self.taps.clone(),
+            counters: Counters {
+                fragments_pending: self.fragments.pending().saturating_add(self.fragments_lost),
+                time_inversions: self.inversions.values().fold(0, |sum, input| sum.saturating_add(input.count)),
+                folded_flows: settled.folded_flows,
+                missed_bytes: settled.missed_bytes,
+                ..self.counters.clone()
+            },
+            first: self.first,
+            last: self.last,
+        }
+    }
+
+    /// The flows, with those of which only the first fragments of datagrams were captured.
+    fn flows_with_unfinished(&self) -> Cow<'_, FlowTable> {
+        let mut flows = Cow::Borrowed(&self.flows);
+        for (at, place, datagram) in self.fragments.unfinished() {
+            flows.to_mut().observe(&Sighting { at, place, ..Sighting::default() }, &datagram);
+        }
+        flows
+    }
+
+    fn copy_behind_head(&self) -> Self {
+        let mut copy = Self::new(self.options);
+        copy.counters = self.counters.clone();
+        copy.flows = self.flows.clone();
+        copy.fragments_lost = self.fragments_lost.saturating_add(self.fragments.pending());
+        copy.duplicates = self.duplicates.clone();
+        copy.inversions = self.inversions.clone();
+        copy.names = self.names.clone();
+        copy.errors.clone_from(&self.errors);
+        copy.first = self.first;
+        copy.last = self.last;
+        copy.inputs.clone_from(&self.inputs);
+        copy.taps.clone_from(&self.taps);
+        copy
+    }
+}
