@@ -82,7 +82,10 @@ fn check(matrix: &Matrix, flow: &Flow) {
         "allowed" => {
             let wanted = flow.rule.replace('R', "AMS-");
             let by_name_only = matches!(wanted.as_str(), "AMS-01" | "AMS-02" | "AMS-03" | "AMS-04" | "AMS-13");
-            assert!(rows.contains(wanted.as_str()) || (by_name_only && names.is_empty()), "{place}: {wanted} not in {rows:?}");
+            assert!(
+                rows.contains(wanted.as_str()) || (by_name_only && names.is_empty()),
+                "{place}: {wanted} not in {rows:?}"
+            );
         }
         "noise" => assert!(bystanders || !rows.is_empty(), "{place}: nothing explains {}", flow.kind),
         _ if ONLY_PAYLOAD_TELLS.contains(&flow.kind.as_str()) => {}
@@ -100,7 +103,8 @@ fn every_flow_of_the_lab_falls_where_the_truth_says() {
     let standings: Vec<Standing> = live.map(|row| row.standing).collect();
     assert_eq!(standings.iter().filter(|standing| **standing == Standing::Live).count(), 12);
     assert_eq!(standings.last(), Some(&Standing::NotObservable));
-    let mut files: Vec<PathBuf> = std::fs::read_dir(lab.join("captures")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(lab.join("captures")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut count = 0;
     for file in files.iter().filter(|file| file.to_string_lossy().ends_with(".flows.csv")) {

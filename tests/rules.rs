@@ -19,8 +19,10 @@ fn imported(path: &str, text: &str, form: Form) -> Imported {
 
 /// From, to, transports with ports: what a port document says of a row.
 fn bare(pack: &Pack) -> Vec<(Vec<String>, Vec<String>, Vec<String>)> {
-    let matrix = Matrix::compile(std::slice::from_ref(pack), &[], &Site::default()).unwrap_or_else(|faults| panic!("{faults}"));
-    let ids = |roles: &[flowaudit::matrix::RoleId]| roles.iter().map(|role| matrix.role(*role).unwrap().id.clone()).collect();
+    let matrix =
+        Matrix::compile(std::slice::from_ref(pack), &[], &Site::default()).unwrap_or_else(|faults| panic!("{faults}"));
+    let ids =
+        |roles: &[flowaudit::matrix::RoleId]| roles.iter().map(|role| matrix.role(*role).unwrap().id.clone()).collect();
     let atoms = |row: &flowaudit::matrix::Row| row.atoms.iter().map(|atom| atom.service.clone()).collect();
     matrix.rows.iter().map(|row| (ids(&row.from), ids(&row.to), atoms(row))).collect()
 }
@@ -43,7 +45,9 @@ fn the_document_imports_as_the_shipped_pack() {
     assert_eq!((imported.pack.id.as_str(), imported.pack.rows.len(), imported.pack.atoms()), ("ams", 13, 16));
     for (one, other) in imported.pack.rows.iter().zip(&shipped.rows) {
         assert_eq!((&one.id, one.need, &one.when), (&other.id, other.need, &other.when));
-        let application = |row: &flowaudit::matrix::PackRow| row.services.iter().map(|s| (s.application, s.announced)).collect::<Vec<_>>();
+        let application = |row: &flowaudit::matrix::PackRow| {
+            row.services.iter().map(|s| (s.application, s.announced)).collect::<Vec<_>>()
+        };
         assert_eq!(application(one), application(other), "{}", one.id);
     }
     let transports: Vec<&str> =
@@ -73,7 +77,9 @@ fn tables_import_and_come_back() {
     let expected: Vec<_> = expected
         .iter()
         .map(|(from, to, atoms)| {
-            let list = |words: &[&str]| words.iter().filter(|word| **word != "any").map(|word| (*word).to_owned()).collect::<Vec<_>>();
+            let list = |words: &[&str]| {
+                words.iter().filter(|word| **word != "any").map(|word| (*word).to_owned()).collect::<Vec<_>>()
+            };
             (list(from), list(to), list(atoms))
         })
         .collect();

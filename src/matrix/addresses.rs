@@ -167,7 +167,10 @@ mod tests {
             Ok(player) => player.to_string(),
             Err(fault) => format!("! {fault}"),
         };
-        assert!(found == expected || (expected.ends_with('…') && found.starts_with(expected.trim_end_matches('…'))), "{text}: {found}");
+        assert!(
+            found == expected || (expected.ends_with('…') && found.starts_with(expected.trim_end_matches('…'))),
+            "{text}: {found}"
+        );
     }
 
     #[test]

@@ -134,10 +134,8 @@ impl<'site> Compiler<'site> {
         let audited: Vec<&Pack> = self.packs.iter().filter(|(_, audited)| *audited).map(|(pack, _)| *pack).collect();
         let Some(first) = audited.first() else { return RoleId(0) };
         for pack in audited.iter().filter(|pack| pack.subject != first.subject) {
-            self.warnings.push(format!(
-                "pack {} is about {}, but the audit is about {}",
-                pack.id, pack.subject, first.subject
-            ));
+            self.warnings
+                .push(format!("pack {} is about {}, but the audit is about {}", pack.id, pack.subject, first.subject));
         }
         self.cast.id(&first.subject).unwrap_or_else(|| {
             let help = "add `subject = \"role\"` under [pack]";

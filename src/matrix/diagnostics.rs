@@ -170,9 +170,8 @@ impl Faults {
         if self.faults.is_empty() {
             return Ok(value);
         }
-        self.faults.sort_by(|a, b| {
-            (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message))
-        });
+        self.faults
+            .sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
         self.faults.dedup();
         Err(self)
     }
@@ -222,7 +221,9 @@ impl std::error::Error for Faults {}
 pub fn quoted(text: &str) -> String {
     let mut shown = String::from("`");
     for character in text.chars().take(LONGEST_QUOTE) {
-        if character.is_control() || matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if character.is_control()
+            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);

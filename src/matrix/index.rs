@@ -189,7 +189,9 @@ impl Bits {
     fn unite(&mut self, other: Option<&Self>) {
         match (self, other) {
             (Self::Few(bits), Some(Self::Few(more))) => *bits |= more,
-            (Self::Many(words), Some(Self::Many(more))) => words.iter_mut().zip(more).for_each(|(word, more)| *word |= more),
+            (Self::Many(words), Some(Self::Many(more))) => {
+                words.iter_mut().zip(more).for_each(|(word, more)| *word |= more)
+            }
             (Self::Few(_) | Self::Many(_), _) => {}
         }
     }

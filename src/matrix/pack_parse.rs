@@ -312,8 +312,20 @@ fn identifier(reader: &mut Reader<'_>, word: &Word) {
 }
 
 const ROW_KEYS: &[&str] = &[
-    "id", "from", "to", "direction", "services", "any-of", "purpose", "need", "when", "window", "vantage", "severity",
-    "reference", "phase",
+    "id",
+    "from",
+    "to",
+    "direction",
+    "services",
+    "any-of",
+    "purpose",
+    "need",
+    "when",
+    "window",
+    "vantage",
+    "severity",
+    "reference",
+    "phase",
 ];
 /// Most rows of a pack (reliability: the matrix bomb).
 const MOST_ROWS: usize = 10_000;
@@ -341,7 +353,10 @@ mod tests {
         check("[[row]]\nid='x'\nfrom='a'\nto=['a','b']\nservices='icmp'\nwhen='f'\nany-of=true", &[]);
         check("[[row]]\nid='x'\nfrom='any'\nto='any'\nservices=['any udp/*']\nwindow='1d'", &[]);
         check("", &["1:1 the pack has no rows"]);
-        check("[[row]]", &["8:1 `from` is missing", "8:1 `id` is missing", "8:1 `services` is missing", "8:1 `to` is missing"]);
+        check(
+            "[[row]]",
+            &["8:1 `from` is missing", "8:1 `id` is missing", "8:1 `services` is missing", "8:1 `to` is missing"],
+        );
         check(
             "[[row]]\nid='x'\nfrom='q'\nto=[]\nservices=['ldap tcp/44e', 'lap tcp/1']\nwhen='g'\nneed='requird'\nwindow='5'\nvantage=7\nfoo=1",
             &[

@@ -57,7 +57,11 @@ impl Phrases {
     }
 
     /// The features that a description or the roles of its row ask for.
-    pub fn features<'this>(&'this self, description: &'this str, roles: &'this [&str]) -> impl Iterator<Item = &'this Phrase> {
+    pub fn features<'this>(
+        &'this self,
+        description: &'this str,
+        roles: &'this [&str],
+    ) -> impl Iterator<Item = &'this Phrase> {
         let text = description.to_lowercase();
         self.features.iter().filter(move |feature| {
             feature.phrases.iter().any(|phrase| text.contains(phrase))

@@ -179,7 +179,9 @@ pub(super) fn listed_twice(site: &Site) -> Vec<String> {
         ranges.sort_by_key(|range| (*range.start(), *range.end()));
         names.sort();
         let range = ranges.windows(2).find_map(|pair| match pair {
-            [first, second] => (first.end() >= second.start()).then(|| Player::Addresses((*second).clone()).to_string()),
+            [first, second] => {
+                (first.end() >= second.start()).then(|| Player::Addresses((*second).clone()).to_string())
+            }
             _ => None,
         });
         let name = names.windows(2).find_map(|pair| match pair {

@@ -77,7 +77,8 @@ impl Service {
             return Err(ServiceFault::new(&(0..text.len()), "the service is empty".to_owned(), Some(SHAPE.to_owned())));
         };
         // `icmp` is both an application and a protocol: `icmp icmp` is the long form of `icmp`.
-        let named_twice = Application::from_name(first).is_some() && tail.first().is_some_and(|(_, next)| is_protocol(next));
+        let named_twice =
+            Application::from_name(first).is_some() && tail.first().is_some_and(|(_, next)| is_protocol(next));
         let (application, protocol) = if is_protocol(first) && !named_twice {
             rest = tail;
             (alone(first, first_span)?, (first_span, *first))
@@ -221,12 +222,11 @@ pub fn parse_protocol(word: &str, span: &Range<usize>) -> Result<(Transport, Opt
     match (ports, has_ports(transport)) {
         (None, false) => Ok((transport, None)),
         (Some("*"), true) => Ok((transport, None)),
-        (None, true) => {
-            Err(fault(format!("{} lacks its ports", quoted(word)), Some(format!("expected `{name}/443` or `{name}/*`"))))
-        }
-        (Some(_), false) => {
-            Err(fault(format!("{} has no ports", quoted(name)), Some(format!("write `{name}` alone"))))
-        }
+        (None, true) => Err(fault(
+            format!("{} lacks its ports", quoted(word)),
+            Some(format!("expected `{name}/443` or `{name}/*`")),
+        )),
+        (Some(_), false) => Err(fault(format!("{} has no ports", quoted(name)), Some(format!("write `{name}` alone")))),
         (Some(ports), true) => {
             let terms: Result<_, _> = ports.split(',').map(parse_term).collect();
             Ok((transport, Some(terms.map_err(|message| fault(message, None))?)))

@@ -40,7 +40,8 @@ pub fn load_pack(name: &str) -> Result<Pack, Faults> {
     if !is_path(name) {
         let ids: Vec<&str> = SHIPPED.iter().map(|(id, _, _)| *id).collect();
         let help = did_you_mean(name, ids.iter().copied());
-        let help = help.unwrap_or_else(|| format!("shipped packs are {}; a file ends in .toml, .md or .csv", ids.join(", ")));
+        let help =
+            help.unwrap_or_else(|| format!("shipped packs are {}; a file ends in .toml, .md or .csv", ids.join(", ")));
         return Err(Fault::whole(name, format!("there is no pack {}", quoted(name))).help(help).into());
     }
     let text = read_text(name)?;
@@ -92,7 +93,8 @@ mod tests {
     fn check(name: &str) {
         let pack = load_pack(name).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!(pack.id, name);
-        let again = Pack::parse("again", &pack.to_toml()).unwrap_or_else(|faults| panic!("{faults}\n{}", pack.to_toml()));
+        let again =
+            Pack::parse("again", &pack.to_toml()).unwrap_or_else(|faults| panic!("{faults}\n{}", pack.to_toml()));
         let bare = |pack: &Pack| {
             let mut pack = pack.clone();
             pack.rows.iter_mut().for_each(|row| row.span = 0..0);

@@ -1,11 +1,11 @@
 //! A pack in, a text of it out: TOML, Markdown, CSV or JSON. Pure; terminal tables are made by the
 //! reports. The Markdown and CSV forms are the four-column tables that `matrix import` reads.
 
+use super::Player;
 use super::model::{Direction, Need, Severity};
 use super::pack::{DEFAULT_WINDOW, DefaultPlayers, Pack, PackRole, PackRow};
 use super::reader::duration_text;
 use super::services::{PortTerm, Service};
-use super::Player;
 use crate::dissect::Application;
 
 /// The pack as TOML that [`Pack::parse`] reads back.
@@ -213,7 +213,9 @@ fn ports(row: &PackRow) -> String {
         let transport = service.transport.to_string();
         let terms: Vec<String> = match &service.ports {
             None => vec![transport.to_uppercase()],
-            Some(terms) => terms.iter().map(|term| format!("{} {}", transport.to_uppercase(), default_ports(term))).collect(),
+            Some(terms) => {
+                terms.iter().map(|term| format!("{} {}", transport.to_uppercase(), default_ports(term))).collect()
+            }
         };
         let named = terms.iter().map(|term| format!("{} {term}", label.to_uppercase()).trim().to_owned());
         let same = label == transport;

@@ -180,21 +180,30 @@ mod tests {
             "[[waiver]]\nfrom='10.0.0.1'\nto='any'\nservice='tcp/9997'\nreason='r'\nowner='o'\nexpires=2027-03-31\n",
             &[],
         );
-        check("[site]\nwindo='0s'\nbasis={name='announced'}\n", &["2:1 unknown key `windo` in [site]", "3:13 `announced` is no `name`"]);
-        check("[roles]\na=['10.1.2.3/8', 7]\n", &[
-            "2:4 `10.1.2.3/8` has bits behind its prefix: write 10.0.0.0/8 or 10.1.2.3",
-            "2:18 `a` is a integer",
-        ]);
-        check("[features]\nf='yes'\n[variables]\np=70000\nq=[[1]]\n", &[
-            "2:3 `f` is a string",
-            "4:3 `70000` is not a port: expected a number from 1 to 65535",
-            "5:4 `q` is a array",
-        ]);
-        check("[[waiver]]\nfrom='10.0.0.1'\nto='10.0.0.2'\nservice='tcp'\nexpires='soon'\n", &[
-            "1:1 `owner` is missing",
-            "1:1 `reason` is missing",
-            "4:9 `tcp` lacks its ports",
-            "5:9 `soon` is no date: expected a day such as 2027-03-31",
-        ]);
+        check(
+            "[site]\nwindo='0s'\nbasis={name='announced'}\n",
+            &["2:1 unknown key `windo` in [site]", "3:13 `announced` is no `name`"],
+        );
+        check(
+            "[roles]\na=['10.1.2.3/8', 7]\n",
+            &["2:4 `10.1.2.3/8` has bits behind its prefix: write 10.0.0.0/8 or 10.1.2.3", "2:18 `a` is a integer"],
+        );
+        check(
+            "[features]\nf='yes'\n[variables]\np=70000\nq=[[1]]\n",
+            &[
+                "2:3 `f` is a string",
+                "4:3 `70000` is not a port: expected a number from 1 to 65535",
+                "5:4 `q` is a array",
+            ],
+        );
+        check(
+            "[[waiver]]\nfrom='10.0.0.1'\nto='10.0.0.2'\nservice='tcp'\nexpires='soon'\n",
+            &[
+                "1:1 `owner` is missing",
+                "1:1 `reason` is missing",
+                "4:9 `tcp` lacks its ports",
+                "5:9 `soon` is no date: expected a day such as 2027-03-31",
+            ],
+        );
     }
 }

@@ -71,7 +71,8 @@ impl Line {
 
 /// Where the four columns are, when these cells are their titles.
 fn header(cells: &[(String, Range<usize>)]) -> Option<[usize; 4]> {
-    let place = |titles: &[&str]| cells.iter().position(|(text, _)| titles.contains(&text.trim().to_lowercase().as_str()));
+    let place =
+        |titles: &[&str]| cells.iter().position(|(text, _)| titles.contains(&text.trim().to_lowercase().as_str()));
     Some([
         place(&["source", "from"])?,
         place(&["destination", "to"])?,
@@ -133,7 +134,8 @@ fn plain(text: &str) -> String {
 }
 
 fn csv_records(text: &str) -> Vec<Line> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut lines = Vec::new();
     for record in reader.records().map_while(Result::ok) {
         let position = record.position();

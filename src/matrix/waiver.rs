@@ -80,7 +80,11 @@ fn read_service(reader: &mut Reader<'_>, word: &Word) -> Option<(Transport, Port
                 match term {
                     PortTerm::Range(range) => ranges.push(range),
                     PortTerm::Variable { name, .. } => {
-                        reader.fault(word.span(), format!("a waiver names its ports, not the variable {}", quoted(&name)), None);
+                        reader.fault(
+                            word.span(),
+                            format!("a waiver names its ports, not the variable {}", quoted(&name)),
+                            None,
+                        );
                         return None;
                     }
                 }
@@ -217,7 +221,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
-        let shown = day_after(text).map(|until| jiff::Timestamp::from_nanosecond(until.nanoseconds().into()).unwrap().to_string());
+        let shown = day_after(text)
+            .map(|until| jiff::Timestamp::from_nanosecond(until.nanoseconds().into()).unwrap().to_string());
         assert_eq!(shown.as_deref(), expected, "{text}");
     }
 
