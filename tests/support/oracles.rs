@@ -93,7 +93,8 @@ pub fn peer(name: &str, path: &Path) -> Result<Vec<Exchange>, String> {
     }
 }
 
-/// Zeek's `conn.log`: tab-separated, the columns named by a `#fields` line.
+/// Zeek's `conn.log`: tab-separated, the columns named by a `#fields` line. Without a SYN its roles
+/// follow its own list of ports, which proves nothing.
 fn zeek(log: &str) -> Result<Vec<Exchange>, String> {
     let mut fields: Vec<&str> = Vec::new();
     let mut exchanges = Vec::new();
@@ -114,7 +115,7 @@ fn zeek(log: &str) -> Result<Vec<Exchange>, String> {
         let (a, b) = (end("id.orig_h", "id.orig_p")?, end("id.resp_h", "id.resp_p")?);
         let sure = transport == "tcp" && cell("history")?.starts_with('S');
         let (sent, received) = (parsed(cell("orig_pkts")?)?, parsed(cell("resp_pkts")?)?);
-        exchanges.push(Exchange { transport, a: (a, sent), b: (b, received), originator: Some(a), sure });
+        exchanges.push(Exchange { transport, a: (a, sent), b: (b, received), originator: sure.then_some(a), sure });
     }
     Ok(exchanges)
 }
@@ -218,7 +219,7 @@ mod tests {
                    X\t1.1.1.1\t1\t::2\t2\ttcp\t^hA\t6\t4\n\
                    X\t1.1.1.1\t8\t1.1.1.2\t0\ticmp\t-\t1\t1\n#close\n";
         let with = |first, sure| exchange(("1.1.1.1", 1, 6), ("::2", 2, 4), first, sure);
-        assert_eq!(zeek(log), Ok(vec![with(Some(true), true), with(Some(true), false)]));
+        assert_eq!(zeek(log), Ok(vec![with(Some(true), true), with(None, false)]));
 
         let end = |ip, port, packets| json!({"ip": ip, "port": port, "packets": packets});
         let sessions = json!({"sessions3": [
