@@ -6,13 +6,16 @@ use flowaudit::capture::{Capture, Options};
 pub fn read(bytes: &[u8]) {
     let stream = Box::new(std::io::Cursor::new(bytes.to_vec()));
     let Ok(mut capture) = Capture::from_reader("fuzz", stream, &Options::default()) else { return };
-    let (mut frames, mut captured) = (0_u64, 0);
+    let (mut frames, mut captured, mut last) = (0_u64, 0, 0);
     while let Ok(Some(frame)) = capture.next() {
         frames += 1;
         captured += frame.bytes.len();
-        assert_eq!(u64::from(frame.place.number), frames, "a frame has the wrong number");
+        // Not always by one: Wireshark gives a number to a journal entry too, which is no packet.
+        assert!(frame.place.number > last, "frames are not numbered in order");
+        last = frame.place.number;
     }
     assert!(captured <= bytes.len(), "more bytes came out than went in");
     let (inputs, _) = capture.finish();
-    assert_eq!(inputs.iter().map(|input| input.packets).sum::<u64>(), frames, "packets are counted wrongly");
+    let packets = inputs.iter().map(|input| input.packets).sum::<u64>();
+    assert!((frames..=u64::from(last)).contains(&packets), "{packets} packets counted, {frames} frames came out");
 }
