@@ -54,18 +54,18 @@ pub(super) struct Unpacker {
 }
 
 enum Decoder {
-    Gzip(MultiGzDecoder<Blocks>),
-    Zstd(Zstd),
-    Xz(XzReader<Blocks>),
+    Gzip(Box<MultiGzDecoder<Blocks>>),
+    Zstd(Box<Zstd>),
+    Xz(Box<XzReader<Blocks>>),
 }
 
 impl Unpacker {
     /// Decompresses `source`, which starts with the magic number of `compression`.
     pub(super) fn new(compression: Compression, source: Blocks) -> Self {
         let decoder = match compression {
-            Compression::Gzip => Decoder::Gzip(MultiGzDecoder::new(source)),
-            Compression::Zstd => Decoder::Zstd(Zstd::new(source)),
-            Compression::Xz => Decoder::Xz(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
+            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(source))),
+            Compression::Zstd => Decoder::Zstd(Box::new(Zstd::new(source))),
+            Compression::Xz => Decoder::Xz(Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB))),
         };
         Self { decoder, produced: 0 }
     }

@@ -211,7 +211,7 @@ impl Listing {
 fn source(named: String, path: &Path, metadata: &Metadata, directory: Option<usize>) -> Source {
     let regular = metadata.is_file();
     let door = if regular { Door::File } else { Door::Stream };
-    Source { named, path: path.to_owned(), door, size: regular.then(|| metadata.len()), directory }
+    Source { named, path: path.to_owned(), door, size: regular.then_some(metadata.len()), directory }
 }
 
 fn is_pattern(path: &Path) -> bool {

@@ -57,11 +57,12 @@ impl Merge {
         if let Some(slot) = self.slots.get_mut(self.current)
             && slot.advance(place(self.current), &mut self.taps)
         {
-            let turn = (slot.due, self.current);
-            if turn <= self.limit {
+            // Spelt out, since this is asked for every packet: it is still this input's turn.
+            let (due, other) = self.limit;
+            if slot.due < due || (slot.due == due && self.current <= other) {
                 return true;
             }
-            self.open.push(Reverse(turn));
+            self.open.push(Reverse((slot.due, self.current)));
         }
         self.switch()
     }

@@ -39,6 +39,8 @@ mod recognise;
 mod slot;
 mod source;
 mod taps;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -148,8 +148,13 @@ impl Pcap {
         }
         self.pending = whole;
         self.number = self.number.saturating_add(1);
-        // Both factors have 32 bits at most, so neither the product nor the sum can overflow.
-        let scaled = if self.nanoseconds { i64::from(fraction) } else { i64::from(fraction).wrapping_mul(1000) };
+        // A fraction above a second is damage; it moves the packet by no more than that second.
+        // The factors have 32 bits at most, so neither the products nor the sum can overflow.
+        let scaled = if self.nanoseconds {
+            i64::from(fraction.min(1_000_000_000))
+        } else {
+            i64::from(fraction.min(1_000_000)).wrapping_mul(1000)
+        };
         head.at = Timestamp::from_nanoseconds(i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(scaled));
         head.timed = true;
         head.link = self.link;

@@ -18,7 +18,7 @@ use crate::wire::{Course, LinkType, Timestamp};
 const LONGEST: u32 = 262_144;
 
 /// The longest packet of link types whose packets are messages: D-Bus, USB and EBHSCR.
-const LONGEST_MESSAGE: u32 = super::source::LARGEST as u32 / 2;
+const LONGEST_MESSAGE: u32 = 32 << 20;
 
 /// What a file says about one of its interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

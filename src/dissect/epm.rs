@@ -142,3 +142,67 @@ fn floor<'b>(reader: &mut Reader<'b>) -> Option<(&'b [u8], &'b [u8])> {
     let right = usize::from(reader.le16()?);
     Some((left, reader.take(right)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAPPER: &[u8] = b"\x08\x83\xaf\xe1\x1f\x5d\xc9\x11\x91\xa4\x08\0\x2b\x14\xa0\xfa\x03\0\0\0";
+    const NDR: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+    const SAMR: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xac\x01\0";
+    const LSARPC: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xab\0\0";
+
+    fn pdu(kind: u8, call: u8, body: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(body.len() + 16).unwrap().to_le_bytes();
+        [&[5, 0, kind, 3, 0x10, 0, 0, 0], &length[..], &[0, 0, call, 0, 0, 0], body].concat()
+    }
+
+    fn tower(interface: &[u8], port: u16, address: [u8; 4]) -> Vec<u8> {
+        let floors: &[&[u8]] = &[b"\x05\0\x13\0\x0d", interface, b"\x02\0\0\0\x13\0\x0d", &NDR[..18], b"\x02\0\0\0"];
+        let runtime = b"\x01\0\x0b\x02\0\0\0\x01\0\x07\x02\0";
+        let tower = [&floors.concat()[..], runtime, &port.to_be_bytes(), b"\x01\0\x09\x04\0", &address].concat();
+        let length = u32::try_from(tower.len()).unwrap().to_le_bytes();
+        [&length[..], &length, &tower].concat()
+    }
+
+    struct Exchange {
+        granted: u8,
+        calls: [u8; 2],
+        answered: &'static [u8],
+        port: u16,
+        address: [u8; 4],
+        status: u8,
+    }
+
+    const GOOD: Exchange =
+        Exchange { granted: 0, calls: [2, 2], answered: SAMR, port: 49_664, address: [10, 0, 0, 4], status: 0 };
+
+    fn check(exchange: &Exchange, expected: Option<(u16, Option<Ipv4Addr>)>) {
+        let bind = [&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], MAPPER, NDR].concat();
+        let granted = [&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0"[..], &[exchange.granted, 0, 0, 0], NDR].concat();
+        let asked = tower(SAMR, 135, [0; 4]);
+        let request = [&[0; 4], &b"\0\0\x03\0\0\0\0\0\x01\0\0\0"[..], &asked, &[0; 25]].concat();
+        let given = tower(exchange.answered, exchange.port, exchange.address);
+        let arrays = b"\x01\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\x03\0\0\0";
+        let padding = vec![0; given.len().next_multiple_of(4) - given.len()];
+        let status = [exchange.status, 0, 0, 0];
+        let response = [&[0; 8], &[0; 20][..], arrays, &given, &padding, &status].concat();
+        let client = [pdu(11, 1, &bind), pdu(0, exchange.calls[0], &request)].concat();
+        let server = [pdu(12, 1, &granted), pdu(2, exchange.calls[1], &response)].concat();
+        let found: Vec<_> = announcements(&client, &server).into_iter().map(|it| (it.port, it.address)).collect();
+        assert_eq!(found, Vec::from_iter(expected));
+    }
+
+    #[test]
+    fn an_announcement_needs_all_of_its_parts() {
+        let address = Some(Ipv4Addr::new(10, 0, 0, 4));
+        check(&GOOD, Some((49_664, address)));
+        check(&Exchange { address: [0; 4], ..GOOD }, Some((49_664, None)));
+        check(&Exchange { granted: 2, ..GOOD }, None);
+        check(&Exchange { calls: [2, 3], ..GOOD }, None);
+        check(&Exchange { answered: LSARPC, ..GOOD }, None);
+        check(&Exchange { port: 135, ..GOOD }, None);
+        check(&Exchange { port: 1023, ..GOOD }, None);
+        check(&Exchange { status: 1, ..GOOD }, None);
+    }
+}

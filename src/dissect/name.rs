@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn wire() {
-        let cases: &[(&[u8], usize, Option<(&str, usize)>)] = &[
+        type Case<'c> = (&'c [u8], usize, Option<(&'c str, usize)>);
+        let cases: &[Case<'_>] = &[
             (b"\x03WWW\x02de\0", 0, Some(("www.de", 8))),
             (b"\x02de\0\x03www\xc0\0x", 4, Some(("www.de", 10))),
             (b"\x0fgraph.microsoft\x03com\0", 0, Some(("graph\\x2emicrosoft.com", 21))),

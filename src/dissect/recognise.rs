@@ -44,8 +44,8 @@ pub fn recognise(transport: Transport, originator: Prefix<'_>, responder: Prefix
     let (first, second) = (look(table, &originator), look(table, &responder));
     match (first, second) {
         (Peek::Is(first), Peek::Is(second)) => both(first, second, originator, responder),
-        (Peek::Is(sight), _) => one(sight, Side::Originator, originator, responder),
-        (_, Peek::Is(sight)) => one(sight, Side::Responder, originator, responder),
+        (Peek::Is(sight), other) => one(settled(sight, &other), Side::Originator, originator, responder),
+        (other, Peek::Is(sight)) => one(settled(sight, &other), Side::Responder, originator, responder),
         (Peek::Not, Peek::Not) => Progress::Unknown,
         (Peek::More, _) | (_, Peek::More) => Progress::More,
     }
@@ -70,7 +70,7 @@ const TCP: &[Entry] = &[
     Entry(http::peek, Midstream::Proves),
     Entry(smb::peek, Midstream::Proves),
     Entry(rpc::peek, Midstream::Proves),
-    Entry(netbios::peek_tcp, Midstream::Nothing),
+    Entry(netbios::peek_tcp, Midstream::Proves),
     Entry(ldap::peek_tcp, Midstream::Nothing),
     Entry(kerberos::peek_tcp, Midstream::Proves),
     Entry(tds::peek, Midstream::Proves),
@@ -142,6 +142,14 @@ fn both(first: Sight, second: Sight, originator: Prefix<'_>, responder: Prefix<'
     known(main, side, originator, responder)
 }
 
+/// An answer that is something else will not add to what was asked.
+fn settled(mut sight: Sight, other: &Peek) -> Sight {
+    if sight.rest == Rest::Other && *other == Peek::Not {
+        sight.rest = Rest::Nothing;
+    }
+    sight
+}
+
 /// One direction is recognised, the other is not (yet).
 fn one(sight: Sight, side: Side, originator: Prefix<'_>, responder: Prefix<'_>) -> Progress {
     let (own, other) = sides(side, originator, responder);
@@ -195,5 +203,155 @@ const fn opposite(side: Side) -> Side {
     match side {
         Side::Originator => Side::Responder,
         Side::Responder => Side::Originator,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{ClaimSource, cldap, dcom, epm};
+    use super::*;
+
+    const NONE: &[u8] = &[];
+
+    /// Both sides have said all that they will.
+    fn ended(transport: Transport, first: &[u8], second: &[u8], from_start: bool) -> Option<Recognised> {
+        let prefix = |bytes| Prefix { bytes, from_start, ended: true };
+        match recognise(transport, prefix(first), prefix(second)) {
+            Progress::Known(known) => Some(*known),
+            Progress::Unknown => None,
+            Progress::More => panic!("more is wanted where nothing comes"),
+        }
+    }
+
+    fn check(first: &[u8], second: &[u8], expected: Option<(Application, Option<Side>)>) {
+        let found = ended(Transport::TCP, first, second, true);
+        assert_eq!(found.map(|known| (known.application.unwrap(), known.client)), expected);
+    }
+
+    /// A hello for `a.example` with ALPN `h2`, in one record.
+    fn hello() -> Vec<u8> {
+        let extensions = b"\0\0\0\x0e\0\x0c\0\0\x09a.example\0\x10\0\x05\0\x03\x02h2";
+        let body = [b"\x03\x03", &[7; 32][..], b"\0\0\x02\x13\x01\x01\0\0\x1b", extensions].concat();
+        let length = u8::try_from(body.len()).unwrap();
+        [&[22, 3, 1, 0, length + 4, 1, 0, 0, length], &body[..]].concat()
+    }
+
+    #[test]
+    fn the_client_is_who_asks() {
+        use Side::{Originator, Responder};
+        let ssh: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
+        check(ssh, ssh, Some((Application::Ssh, None)));
+        check(NONE, ssh, Some((Application::Ssh, None)));
+        check(&hello(), NONE, Some((Application::Https, Some(Originator))));
+        check(NONE, &hello(), Some((Application::Https, Some(Responder))));
+        check(b"EHLO me\r\n", b"220 welcome\r\n", Some((Application::Smtp, Some(Originator))));
+        check(b"220 a ESMTP\r\n", NONE, Some((Application::Smtp, Some(Responder))));
+        check(b"HTTP/1.1 200 OK\r\n", b"GET / HTTP/1.1\r\n\r\n", Some((Application::Http, Some(Responder))));
+        check(&[0x5a; 200], &[0xa5; 200], None);
+        check(NONE, NONE, None);
+    }
+
+    #[test]
+    fn a_hello_is_waited_for_until_it_is_whole_and_answered() {
+        let hello = hello();
+        for end in 1..=hello.len() {
+            let open = |bytes| Prefix { bytes, from_start: true, ended: false };
+            assert_eq!(recognise(Transport::TCP, open(&hello[..end]), open(NONE)), Progress::More, "{end}");
+        }
+        let known = ended(Transport::TCP, &hello, NONE, true).unwrap();
+        assert_eq!(known.claims, [super::super::Claim { source: ClaimSource::Sni, name: "a.example".into() }]);
+        assert_eq!(known.alpn.as_deref(), Some("h2"));
+    }
+
+    #[test]
+    fn a_hello_over_two_records_is_one() {
+        let whole = hello();
+        let (first, second) = whole[5..].split_at(20);
+        let record = |bytes: &[u8]| [&[22, 3, 1, 0, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+        let split = [record(first), record(second)].concat();
+        assert_eq!(ended(Transport::TCP, &split, NONE, true), ended(Transport::TCP, &whole, NONE, true));
+    }
+
+    #[test]
+    fn in_the_middle_only_frames_prove() {
+        let cases: &[(&[u8], Option<Application>)] = &[
+            (b"\x17\x03\x03\0\x05abcde\x17\x03\x03\0\x10", Some(Application::Tls)),
+            (b"\x17\x03\x03\0\x05abcdefghijklm", None),
+            (b"\0\0\0\x40\xfeSMB\x40\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0", Some(Application::Smb)),
+            (b"GET / HTTP/1.1\r\n\r\n", Some(Application::Http)),
+            (b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", None),
+            (b"SSH-2.0-x\r\n", None),
+        ];
+        for (bytes, expected) in cases {
+            let found = ended(Transport::TCP, bytes, NONE, false);
+            assert_eq!(found.and_then(|known| known.application), *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn ldap_and_its_datagrams() {
+        let bind = b"\x30\x84\0\0\0\x10\x02\x01\x01\x60\x84\0\0\0\x07\x02\x01\x03\x04\0\x80\0";
+        check(bind, NONE, Some((Application::Ldap, Some(Side::Originator))));
+        let search = b"\x30\x25\x02\x01\x01\x63\x20\x04\0\x0a\x01\0\x0a\x01\0\x02\x01\0\x02\x01\0\x01\x01\0";
+        let found = ended(Transport::UDP, search, NONE, true);
+        assert_eq!(found.and_then(|known| known.application), Some(Application::Cldap));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(
+            first in prop::collection::vec(any::<u8>(), 0..600),
+            second in prop::collection::vec(any::<u8>(), 0..600),
+            tcp in any::<bool>(),
+            from_start in any::<bool>(),
+        ) {
+            let transport = if tcp { Transport::TCP } else { Transport::UDP };
+            prop_assert_eq!(ended(transport, &first, &second, from_start), None);
+            parse_all(&first, &second);
+        }
+
+        #[test]
+        fn no_damaged_message_makes_a_parser_panic(
+            seed in prop::sample::select(SEEDS),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            end in any::<prop::sample::Index>(),
+            tail in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut bytes = [seed, &tail].concat();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            bytes.truncate(end.index(bytes.len()) + 1);
+            for transport in [Transport::TCP, Transport::UDP] {
+                ended(transport, &bytes, seed, true);
+                ended(transport, seed, &bytes, false);
+            }
+            parse_all(&bytes, seed);
+            parse_all(seed, &bytes);
+        }
+    }
+
+    /// The fronts of messages, so that damage reaches the readers behind them.
+    const SEEDS: &[&[u8]] = &[
+        b"\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03",
+        b"\x05\0\x0b\x03\x10\0\0\0\xa0\0\0\0\x01\0\0\0\xd0\x16\xd0\x16\0\0\0\0\x02\0\0\0\0\0\x01\0\
+          \x08\x83\xaf\xe1\x1f\x5d\xc9\x11\x91\xa4\x08\0\x2b\x14\xa0\xfa\x03\0\0\0",
+        b"\x05\0\x02\x03\x10\0\0\0\x80\0\0\0\x01\0\0\0\x68\0\0\0\0\0\0\0",
+        b"\x12\x34\x81\x80\0\x01\0\x02\0\0\0\0\x01a\0\0\x01\0\x01\xc0\x0c\0\x41\0\x01\0\0\0\x3c\0\x10",
+        b"\x30\x84\0\0\0\x60\x02\x01\x01\x64\x84\0\0\0\x57\x04\0\x30\x84\0\0\0\x4f",
+        b"\xc0\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x40\x60",
+        b"\0\0\0\x90\xfeSMB\x40\0\0\0\0\0\0\0\x03\0\0\0",
+        b"\x12\x01\0\x2f\0\0\x01\0\0\0\x1a\0\x06",
+        b"\x05\x40\0ServerName;A;InstanceName;B;tcp;1433;;",
+        b"\x6a\x81\x90\x30\x81\x8d\xa1\x03\x02\x01\x05\xa2",
+    ];
+
+    fn parse_all(client: &[u8], server: &[u8]) {
+        let _ = dns::parse(client).map(|message| dns::addresses(&message));
+        let _ = dns::tcp_messages(client).map(dns::parse).count();
+        let _ = (epm::announcements(client, server), dcom::bindings(client, server), rpc::interfaces(client, server));
+        let _ = (ssrp::instances(server), cldap::ping(server), ldap::root_dse(server), smb::opened(client));
     }
 }

@@ -21,8 +21,8 @@ const HEAD: usize = 22;
 pub(super) fn peek(prefix: &Prefix<'_>) -> Peek {
     let kinds = [BATCH, OLD_LOGIN, RPC, RESPONSE, TRANSACTION, LOGIN, PRELOGIN];
     let Some(kind) = prefix.bytes.first() else { return short(prefix) };
-    // A status of 0, end of message or ignore is all that a first packet has.
-    if !kinds.contains(kind) || prefix.bytes.get(1).is_some_and(|status| *status > 3) {
+    // End of message, ignore, and the two ways to reset a pooled connection (section 2.2.3.1.2).
+    if !kinds.contains(kind) || prefix.bytes.get(1).is_some_and(|status| status & 0xe4 != 0) {
         return Peek::Not;
     }
     let proved = packet(prefix.bytes, prefix.from_start);
@@ -49,7 +49,9 @@ fn packet(bytes: &[u8], from_start: bool) -> Option<Speaker> {
         OLD_LOGIN => {
             (from_start && channel == 0 && channel_too == 0 && old_login(body, size)).then_some(Speaker::Client)
         }
-        BATCH | RPC | TRANSACTION => all_headers(body).then_some(Speaker::Client),
+        BATCH => (all_headers(body) || is_text(body.rest())).then_some(Speaker::Client),
+        RPC => (all_headers(body) || procedure(body)).then_some(Speaker::Client),
+        TRANSACTION => all_headers(body).then_some(Speaker::Client),
         RESPONSE => response(body, held).then_some(Speaker::Server),
         _ => None,
     }
@@ -83,6 +85,19 @@ fn all_headers(mut body: Reader<'_>) -> bool {
     body.array::<10>() == Some([0x16, 0, 0, 0, 0x12, 0, 0, 0, 2, 0])
 }
 
+/// A call of TDS 7.0 or 7.1 starts with the name of its procedure, in UTF-16 behind its length.
+fn procedure(mut body: Reader<'_>) -> bool {
+    let units = body.le16().map(usize::from).filter(|units| (4..=128).contains(units));
+    units.and_then(|units| body.take(units.checked_mul(2)?)).is_some_and(is_text)
+}
+
+/// Whether bytes start with text as SQL and its names are: ASCII in UTF-16.
+fn is_text(bytes: &[u8]) -> bool {
+    let units = bytes.as_chunks::<2>().0;
+    let plain = |unit: &[u8; 2]| matches!(unit, [b'\t' | b'\r' | b'\n' | b' '..=b'~', 0]);
+    units.len() >= 4 && units.iter().take(16).all(plain)
+}
+
 /// An answer starts with prelogin options or with one of the tokens of section 2.2.7 and what
 /// that token must look like.
 fn response(mut body: Reader<'_>, held: usize) -> bool {
@@ -92,7 +107,9 @@ fn response(mut body: Reader<'_>, held: usize) -> bool {
     match body.byte() {
         // Environment change, information, error, login acknowledgement: a length that fits.
         Some(0xe3 | 0xab | 0xaa | 0xad) => body.le16().is_some_and(|size| size >= 3 && usize::from(size) < held),
-        // Done: status, command, and a row count of eight bytes, the upper half zero.
+        // Done: status, command, and a row count of eight bytes, the upper half zero; up to TDS 7.1
+        // of four bytes, and then believed only where nothing else follows.
+        Some(0xfd..=0xff) if held == 9 => true,
         Some(0xfd..=0xff) => held.is_multiple_of(13) && body.skip(8).and_then(|()| body.le32()) == Some(0),
         // Column data: a believable number of columns, then a user type of zero.
         Some(0x81) => {
@@ -122,6 +139,8 @@ mod tests {
         let batch = b"\x01\x01\0\x3c\0\0\x01\0\x16\0\0\0\x12\0\0\0\x02\0\0\0\0\0\0\0";
         check(batch, Some(Speaker::Client));
         check(b"\x01\x01\0\x3c\0\0\x01\0select 1 from a table", None);
+        check(b"\x01\x01\0\x14\0\0\x01\0s\0e\0l\0e\0c\0t\0", Some(Speaker::Client));
+        check(b"\x03\x09\0\x20\0\0\x01\0\x06\0s\0p\0_\0f\0o\0o\0\0\0", Some(Speaker::Client));
         check(&[0x12; 40], None);
         check(&[4; 40], None);
     }

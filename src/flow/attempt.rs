@@ -2,7 +2,8 @@
 //! of the runs in their order, so it gives the same for a whole capture and for merged pieces.
 
 use super::key::{Address, End, Pair};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 
 /// How long after the last packet of a failed attempt another SYN is its retry. Windows sends a SYN
 /// again at 3 and 9 s and repeats refused ones at once; stacks that back off further double up to 16 s.
@@ -21,14 +22,15 @@ impl<A: Address> Attempt<A> {
     /// An attempt that begins with `run`.
     pub(super) fn new(run: Run<A>) -> Self {
         let mut initial = Pair { low: None, high: None };
-        *initial.of_mut(run.opener()) = run.initial();
+        *initial.of_mut(run.opener()) = run.handshake();
         let closed = is_closed(&run);
         Self { whole: run, initial, closed }
     }
 
     /// Whether `run` goes on with this attempt. A SYN goes on when it repeats the number of its sender on
     /// a connection that is not closed, when the attempt never opened and is not long past (retries,
-    /// also after a reset), or when the other side opened at the same time (RFC 9293 section 3.5).
+    /// also after a reset), or when the other side opened at the same time (RFC 9293 section 3.5) or
+    /// its answer was captured first.
     pub(super) fn is_continued_by(&self, run: &Run<A>) -> bool {
         let Some(number) = run.initial() else { return true };
         let from = run.opener();

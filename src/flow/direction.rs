@@ -2,7 +2,8 @@
 //! first. Never looks at addresses: a role is no proof of a direction.
 
 use super::key::{Address, End};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{DirectionBasis, Endpoint};
 use crate::wire::Transport;
 
@@ -31,7 +32,7 @@ pub(super) fn so_far<A: Address>(run: &Run<A>) -> End {
     settle(run, None).0
 }
 
-/// Whether `endpoint` is a port that services listen on.
+/// Whether `port` is one that services listen on.
 pub(super) fn is_service(port: u16) -> bool {
     (1..1024).contains(&port) || SERVICE_PORTS.contains(&port) || WEB_PORTS.contains(&port)
 }
@@ -44,7 +45,9 @@ fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
         return Some((run.opener(), DirectionBasis::Syn));
     }
     if run.seen.any(Seen::OPENED_SYN_ACK) {
-        return Some((run.opener().other(), DirectionBasis::SynAck));
+        // The SYN may have been captured behind its answer.
+        let basis = if run.syns > 0 { DirectionBasis::Syn } else { DirectionBasis::SynAck };
+        return Some((run.opener().other(), basis));
     }
     [End::Low, End::High]
         .into_iter()

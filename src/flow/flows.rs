@@ -7,8 +7,10 @@ use super::fold::Folds;
 use super::interned::Verdict;
 use super::key::{Address, AnyKey, End, of_datagram, of_quote};
 use super::outcome::{Circumstances, judge, of_icmp};
+use super::packet::Packet;
 use super::payload::{Payloads, is_read_again};
-use super::record::{Packet, Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::stream::Stream;
 use super::table::Table;
 use super::{Conversation, IcmpError, Outcome, direction};
@@ -171,18 +173,21 @@ impl Settled {
     }
 }
 
-/// ICMP errors by the flow that they quote.
+/// ICMP errors by the flow and the end whose packet they quote, each list by time.
 struct Errors<'a> {
-    by_key: std::collections::HashMap<AnyKey, Vec<(End, &'a IcmpError)>>,
+    by_key: std::collections::HashMap<(AnyKey, bool), Vec<&'a IcmpError>>,
 }
 
 impl<'a> Errors<'a> {
     fn new(errors: &'a [QuotingError]) -> Self {
-        let mut by_key = std::collections::HashMap::<AnyKey, Vec<_>>::new();
+        let mut by_key = std::collections::HashMap::<_, Vec<_>>::new();
         for QuotingError { error, quote } in errors {
             if let (Some((key, from)), Some(_)) = (of_quote(quote), of_icmp(error)) {
-                by_key.entry(key).or_default().push((from, error));
+                by_key.entry((key, from == End::Low)).or_default().push(error);
             }
+        }
+        for list in by_key.values_mut() {
+            list.sort_by_key(|error| (error.at, error.frame));
         }
         Self { by_key }
     }
@@ -190,13 +195,9 @@ impl<'a> Errors<'a> {
     /// The first error that quotes a packet of the originator, within the life of the attempt.
     fn of<A: Address>(&self, key: AnyKey, attempt: &Attempt<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
         let originator = direction::so_far(&attempt.whole);
-        let alive = |at: Timestamp| at >= attempt.whole.first && until.is_none_or(|until| at < until);
-        self.by_key
-            .get(&key)?
-            .iter()
-            .filter(|(from, error)| *from == originator && alive(error.at))
-            .map(|(_, error)| *error)
-            .min_by_key(|error| (error.at, error.frame))
+        let list = self.by_key.get(&(key, originator == End::Low))?;
+        let error = list.get(list.partition_point(|error| error.at < attempt.whole.first))?;
+        until.is_none_or(|until| error.at < until).then_some(*error)
     }
 }
 

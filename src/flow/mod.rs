@@ -19,11 +19,15 @@ mod fold;
 mod interned;
 mod key;
 mod outcome;
+mod packet;
 mod payload;
 mod prefix;
 mod record;
+mod seen;
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
 pub use flows::{FlowTable, QuotingError, Settled, Sighting};

@@ -3,7 +3,8 @@
 //! looks at a clock other than the time of the last packet.
 
 use super::key::{Address, End};
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{IcmpError, Outcome};
 use crate::wire::{Timestamp, Transport};
 
@@ -59,7 +60,9 @@ fn judge_tcp<A: Address>(run: &Run<A>, circumstances: &Circumstances<'_>) -> Out
     if *run.packets.of(server) == 0 || *run.packets.of(client) == 0 {
         return judge_one_side(run, circumstances);
     }
-    if answered || (syn && went_on(server) && (went_on(client) || *run.payload.of(server) > 0)) {
+    // Both sides may have sent a SYN, the client then answers that of the server (RFC 9293 section 3.5).
+    let crossed = run.seen.by(Seen::SYN_ACK, client) && went_on(server);
+    if answered || crossed || (syn && went_on(server) && (went_on(client) || *run.payload.of(server) > 0)) {
         return Outcome::Established;
     }
     if run.seen.by(Seen::RST, server) && !went_on(server) {

@@ -4,8 +4,10 @@
 
 use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
+use super::packet::Packet;
 use super::prefix::{Arrival, Log, Mark};
-use super::record::{Packet, Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use crate::dissect::Progress;
 use crate::wire::{FrameRef, Transport};
 
@@ -23,7 +25,7 @@ pub(super) struct Payloads {
     pub(super) held: usize,
     /// Runs without prefix because the budget was used up.
     pub(super) not_held: u64,
-    /// Whether something may be merged in front, so that the start of a datagram run is unknown.
+    /// Whether something may be merged in front, so that only a SYN proves the start of a run.
     pub(super) continuation: bool,
 }
 
@@ -89,7 +91,7 @@ impl Payloads {
 
     /// Reads again what a run without known start has held, now that its start is known.
     pub(super) fn replay<A: Address>(&mut self, run: &mut Run<A>) {
-        if run.verdict != Verdict::OPEN || run.key.transport() == Transport::TCP || !self.has_start(run) {
+        if run.verdict != Verdict::OPEN || run.seen.any(Seen::OPENED_SYN) || !self.has_start(run) {
             return;
         }
         let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) else { return };
@@ -134,7 +136,8 @@ impl Payloads {
     /// Whether the run holds its own start, so that nothing merged in front can change its bytes.
     fn has_start<A: Address>(&self, run: &Run<A>) -> bool {
         if run.key.transport() == Transport::TCP {
-            run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK)
+            let answered = run.seen.any(Seen::OPENED_SYN_ACK) && !self.continuation;
+            run.seen.any(Seen::OPENED_SYN) || answered
         } else {
             !self.continuation
         }

@@ -3,72 +3,13 @@
 //! sum, a first, a last or a bit, so that two halves of a run join without loss. Never decides an
 //! outcome and never looks at another run.
 
+use super::Counts;
 use super::interned::Verdict;
 use super::key::{Address, End, Key, Pair};
-use super::prefix::{Arrival, Log, Mark};
-use super::{Counts, Sighting};
-use crate::wire::{Content, Datagram, FrameRef, TcpFlags, Timestamp};
-
-/// Bits of what was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen(u16);
-
-impl Seen {
-    /// The higher endpoint sent the first packet.
-    pub(super) const OPENED_HIGH: u16 = 1;
-    /// The first packet was a SYN without ACK.
-    pub(super) const OPENED_SYN: u16 = 2;
-    /// The first packet was a SYN with ACK.
-    pub(super) const OPENED_SYN_ACK: u16 = 4;
-    /// Anything but copies of the opening SYN was seen.
-    pub(super) const WENT_ON: u16 = 8;
-    /// An end sent a SYN with ACK; low, then high, as all below.
-    pub(super) const SYN_ACK: u16 = 16;
-    /// An end sent a FIN.
-    pub(super) const FIN: u16 = 64;
-    /// An end sent a RST.
-    pub(super) const RST: u16 = 256;
-    /// An end sent something that only a connection sends: an ACK without SYN or RST, or payload.
-    pub(super) const SPOKE: u16 = 1024;
-    /// The capturing host marked one of the packets as dropped.
-    pub(super) const DROPPED: u16 = 4096;
-    /// The snap length cut one of the packets.
-    pub(super) const TRUNCATED: u16 = 8192;
-    /// Segments contradict each other.
-    pub(super) const AMBIGUOUS: u16 = 16384;
-    /// No prefix was kept because the budget for prefixes was used up.
-    pub(super) const NOT_HELD: u16 = 32768;
-
-    /// Whether any of `bits` is set.
-    pub(super) const fn any(self, bits: u16) -> bool {
-        self.0 & bits != 0
-    }
-
-    /// Whether the bit of `end` in the pair `bits` is set.
-    pub(super) const fn by(self, bits: u16, end: End) -> bool {
-        self.any(Self::bit(bits, end))
-    }
-
-    pub(super) const fn set(&mut self, bits: u16) {
-        self.0 |= bits;
-    }
-
-    pub(super) const fn set_by(&mut self, bits: u16, end: End) {
-        self.0 |= Self::bit(bits, end);
-    }
-
-    /// Joins what a continuation saw: all but its opening, which is no opening of the whole.
-    pub(super) const fn join(&mut self, later: Self) {
-        self.0 |= later.0 & !(Self::OPENED_HIGH | Self::OPENED_SYN | Self::OPENED_SYN_ACK);
-    }
-
-    const fn bit(bits: u16, end: End) -> u16 {
-        match end {
-            End::Low => bits,
-            End::High => bits << 1,
-        }
-    }
-}
+use super::packet::{Packet, Tcp};
+use super::prefix::Log;
+use super::seen::Seen;
+use crate::wire::{FrameRef, TcpFlags, Timestamp};
 
 /// What only some runs need.
 #[derive(Clone, Debug, Default)]
@@ -79,101 +20,6 @@ pub(super) struct Detail {
     pub(super) claimed: Option<FrameRef>,
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
-}
-
-/// One packet as a run takes it in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packet<'frame> {
-    pub(super) at: Timestamp,
-    pub(super) place: FrameRef,
-    pub(super) from: End,
-    pub(super) vlan: Option<u16>,
-    pub(super) depth: u8,
-    pub(super) length: u32,
-    pub(super) payload: &'frame [u8],
-    pub(super) payload_length: u32,
-    /// `None` unless it is TCP.
-    pub(super) tcp: Option<Tcp>,
-    /// What its frame adds to what was seen.
-    pub(super) marks: Seen,
-}
-
-/// The fields of a TCP header that a run needs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tcp {
-    pub(super) sequence: u32,
-    pub(super) acknowledgement: u32,
-    pub(super) flags: TcpFlags,
-}
-
-impl<'frame> Packet<'frame> {
-    /// What of `datagram`, sent by `from`, a run needs.
-    pub(super) fn new(sighting: &Sighting, from: End, datagram: &Datagram<'frame>) -> Self {
-        let (payload, payload_length, tcp) = match datagram.content {
-            Content::Tcp(segment) => {
-                let (sequence, acknowledgement) = (segment.sequence, segment.acknowledgement);
-                let tcp = Tcp { sequence, acknowledgement, flags: segment.flags };
-                (segment.payload, segment.payload_length, Some(tcp))
-            }
-            Content::Udp { payload, payload_length, .. } => (payload, payload_length, None),
-            Content::Ports { .. } | Content::Icmp(_) | Content::Fragment(_) | Content::Other(_) => (&[][..], 0, None),
-        };
-        let (at, place) = (sighting.at, sighting.place);
-        let (vlan, depth, length) = (datagram.vlan, datagram.depth, datagram.length);
-        let mut marks = Seen::default();
-        for (is_set, bit) in [
-            (sighting.snapped, Seen::TRUNCATED),
-            (sighting.dropped_by_host, Seen::DROPPED),
-            (sighting.ambiguous, Seen::AMBIGUOUS),
-        ] {
-            if is_set {
-                marks.set(bit);
-            }
-        }
-        Self { at, place, from, vlan, depth, length, payload, payload_length, tcp, marks }
-    }
-
-    /// The sequence number of a SYN without ACK.
-    pub(super) const fn syn(&self) -> Option<u32> {
-        match self.tcp {
-            Some(tcp) if tcp.flags.any(TcpFlags::SYN) && !tcp.flags.any(TcpFlags::ACK | TcpFlags::RST) => {
-                Some(tcp.sequence)
-            }
-            Some(_) | None => None,
-        }
-    }
-
-    fn has(&self, bits: u8) -> bool {
-        self.tcp.is_some_and(|tcp| tcp.flags.any(bits))
-    }
-
-    /// What recognition keeps of it, if anything.
-    pub(super) fn mark(&self) -> Option<Mark> {
-        if self.has(TcpFlags::RST) {
-            return Some(Mark::Reset);
-        }
-        if self.has(TcpFlags::SYN) && (self.has(TcpFlags::ACK) || self.payload_length > 0) {
-            return Some(Mark::Syn);
-        }
-        if self.has(TcpFlags::FIN) {
-            return Some(Mark::Fin);
-        }
-        (self.payload_length > 0).then_some(Mark::Payload)
-    }
-
-    /// The packet as recognition keeps it: from here on the bytes are owned.
-    pub(super) fn arrival(&self, mark: Mark) -> Arrival {
-        Arrival {
-            from: self.from,
-            mark,
-            sequence: self.tcp.map_or(0, |tcp| tcp.sequence),
-            acknowledgement: self.tcp.map_or(0, |tcp| tcp.acknowledgement),
-            bytes: self.payload.get(..super::prefix::DIRECTION_BYTES).unwrap_or(self.payload).into(),
-            length: self.payload_length,
-            frame: self.place,
-            at: self.at,
-        }
-    }
 }
 
 /// One run of a conversation.
@@ -248,14 +94,15 @@ impl<A: Address> Run<A> {
         if self.seen.any(Seen::OPENED_SYN) { Some(*self.base.of(self.opener())) } else { None }
     }
 
+    /// The same, when it began with a SYN or with its answer.
+    pub(super) const fn handshake(&self) -> Option<u32> {
+        if self.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK) { Some(*self.base.of(self.opener())) } else { None }
+    }
+
     /// Where the payload of each end starts, as far as the opening packet tells.
     pub(super) fn starts(&self) -> Pair<Option<u32>> {
         let mut starts = Pair { low: None, high: None };
-        if let Some(initial) = self.initial() {
-            *starts.of_mut(self.opener()) = Some(initial.wrapping_add(1));
-        } else if self.seen.any(Seen::OPENED_SYN_ACK) {
-            *starts.of_mut(self.opener()) = Some(self.base.of(self.opener()).wrapping_add(1));
-        }
+        *starts.of_mut(self.opener()) = self.handshake().map(|number| number.wrapping_add(1));
         starts
     }
 
@@ -291,10 +138,6 @@ impl<A: Address> Run<A> {
 
     /// Counts one packet.
     pub(super) fn add(&mut self, packet: &Packet<'_>) {
-        if packet.at < self.first {
-            self.first = packet.at;
-            self.first_frame = packet.place;
-        }
         self.last = self.last.max(packet.at);
         let from = packet.from;
         let sent_before = *self.packets.of(from);
@@ -375,9 +218,11 @@ impl<A: Address> Run<A> {
         for end in [End::Low, End::High] {
             self.join_end(end, later);
         }
-        if later.first < self.first {
+        // A datagram whose last fragment lies behind the cut is added in front of what lies between.
+        let (own, other) = (self.first_frame, later.first_frame);
+        if own.input == other.input && other.number < own.number {
             self.first = later.first;
-            self.first_frame = later.first_frame;
+            self.first_frame = other;
         }
         self.last = self.last.max(later.last);
         self.seen.join(later.seen);

@@ -3,7 +3,8 @@
 
 use super::key::{Address, End};
 use super::prefix::Assembled;
-use super::record::{Run, Seen};
+use super::record::Run;
+use super::seen::Seen;
 use super::{Conversation, Endpoint};
 use crate::wire::{FrameRef, Timestamp};
 

@@ -8,8 +8,9 @@ use std::hash::BuildHasher;
 
 use super::attempt::Attempt;
 use super::key::{Address, End, Key};
+use super::packet::Packet;
 use super::payload::Payloads;
-use super::record::{Packet, Run};
+use super::record::Run;
 use crate::wire::Timestamp;
 
 /// The runs of one address family.

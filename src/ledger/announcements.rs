@@ -2,6 +2,7 @@
 //! announcement holds for the client that asked and the server that answered; whether the server
 //! plays the role is for the audit.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Announcement;
@@ -72,24 +73,21 @@ fn of_stream(stream: &Stream) -> Vec<Announcement> {
 
 /// One question, one answer: a second and different one makes both worthless.
 fn of_browsers(browsing: &[Browsed]) -> Vec<Announcement> {
-    let mut found = Vec::new();
-    let answers = browsing.iter().filter(|message| message.answer.is_some());
-    for answer in answers {
-        let same = |other: &&Browsed| {
-            (other.client, other.server) == (answer.client, answer.server)
-                && other.at.since(answer.at).saturating_abs() <= PATIENCE
-        };
-        let exchange: Vec<&Browsed> = browsing.iter().filter(same).collect();
-        let asked = exchange.iter().any(|other| other.answer.is_none() && other.at <= answer.at);
-        let agreed = exchange.iter().all(|other| other.answer.is_none() || other.answer == answer.answer);
-        if asked && agreed {
-            found.extend(of_answer(answer));
+    let mut asked = HashMap::new();
+    let mut answered: HashMap<_, (&Browsed, bool)> = HashMap::new();
+    for message in browsing {
+        let ends = (message.client, message.server);
+        if message.answer.is_none() {
+            asked.insert(ends, message.at);
+        } else if asked.get(&ends).is_some_and(|at| message.at.since(*at) <= PATIENCE) {
+            let (first, agreed) = answered.entry(ends).or_insert((message, true));
+            *agreed &= first.answer == message.answer;
         }
     }
-    found
+    answered.into_values().filter(|(_, agreed)| *agreed).flat_map(|(answer, _)| of_answer(answer)).collect()
 }
 
-fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + '_ {
+fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + use<'_> {
     answer.answer.iter().flatten().map(|instance| Announcement {
         client: answer.client.0,
         server: answer.server.0,

@@ -17,8 +17,9 @@ const FINGERPRINT_BYTES: usize = 64;
 /// The frames of the last 5 ms.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Duplicates {
-    seen: HashMap<u64, Vec<(Timestamp, u32)>, RandomState>,
-    queue: VecDeque<(Timestamp, u64)>,
+    /// How often each tap saw each fingerprint.
+    seen: HashMap<u64, Vec<(u32, u32)>, RandomState>,
+    queue: VecDeque<(Timestamp, u64, u32)>,
     seed: RandomState,
 }
 
@@ -31,8 +32,12 @@ impl Duplicates {
         let numbered = by_number.is_some_and(|mark| self.seen.contains_key(&mark));
         let copied = self.was_seen_elsewhere(by_content, frame.tap);
         for mark in [Some(by_content), by_number].into_iter().flatten() {
-            self.seen.entry(mark).or_default().push((frame.at, frame.tap));
-            self.queue.push_back((frame.at, mark));
+            let taps = self.seen.entry(mark).or_default();
+            match taps.iter_mut().find(|(tap, _)| *tap == frame.tap) {
+                Some((_, times)) => *times = times.saturating_add(1),
+                None => taps.push((frame.tap, 1)),
+            }
+            self.queue.push_back((frame.at, mark, frame.tap));
         }
         numbered || copied
     }
@@ -41,19 +46,21 @@ impl Duplicates {
     /// twice by both, and counts twice.
     fn was_seen_elsewhere(&self, mark: u64, tap: u32) -> bool {
         let Some(seen) = self.seen.get(&mark) else { return false };
-        let times = |tap: u32| seen.iter().filter(|(_, other)| *other == tap).count();
-        let own = times(tap);
-        seen.iter().any(|(_, other)| *other != tap && times(*other) > own)
+        let own = seen.iter().find(|(other, _)| *other == tap).map_or(0, |(_, times)| *times);
+        seen.iter().any(|(other, times)| *other != tap && *times > own)
     }
 
     fn forget(&mut self, now: Timestamp) {
-        while let Some((at, mark)) = self.queue.front().copied() {
+        while let Some((at, mark, tap)) = self.queue.front().copied() {
             if now.since(at) <= WINDOW {
                 return;
             }
             self.queue.pop_front();
             if let Some(seen) = self.seen.get_mut(&mark) {
-                seen.retain(|(other, _)| now.since(*other) <= WINDOW);
+                if let Some((_, times)) = seen.iter_mut().find(|(other, _)| *other == tap) {
+                    *times = times.saturating_sub(1);
+                }
+                seen.retain(|(_, times)| *times > 0);
                 if seen.is_empty() {
                     self.seen.remove(&mark);
                 }

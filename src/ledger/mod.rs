@@ -20,6 +20,8 @@ mod names;
 mod observation;
 mod observe;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 pub use observation::{
     Announcement, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,

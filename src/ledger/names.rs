@@ -24,6 +24,8 @@ const BROWSER_PORT: u16 = 1434;
 const SECOND: i64 = 1_000_000_000;
 /// An answer that comes later than this was not waited for.
 const PATIENCE: i64 = 10 * SECOND;
+/// Different answers to one question that are told apart; so many are forged.
+const MAX_ANSWERS: usize = 16;
 /// Shortest and longest time to live that is believed, in seconds.
 const TIME_TO_LIVE: (u32, u32) = (5, 86_400);
 /// Browsers and Windows outlive times to live.
@@ -208,7 +210,8 @@ fn pair<'a>(spoken: &'a Spoken, lookups: &mut Vec<Lookup<'a>>, latest: &mut Hash
             });
         }
         (Said::Answer(answer), Some(lookup)) if in_time(lookup) => {
-            if lookup.answers.iter().all(|(.., known)| *known != answer) {
+            let fresh = || lookup.answers.iter().all(|(.., known)| *known != answer);
+            if lookup.answers.len() < MAX_ANSWERS && fresh() {
                 lookup.answers.push((spoken.at, spoken.frame, answer));
             }
         }
@@ -220,7 +223,7 @@ fn pair<'a>(spoken: &'a Spoken, lookups: &mut Vec<Lookup<'a>>, latest: &mut Hash
 impl Lookup<'_> {
     /// More answers than questions: one of them is forged, and nobody can say which.
     fn is_conflicting(&self) -> bool {
-        self.answers.len() > self.questions
+        self.answers.len() > self.questions || self.answers.len() >= MAX_ANSWERS
     }
 
     /// The look-up as reports tell it; `None` where the answer went on over TCP, which tells it.

@@ -189,7 +189,8 @@ pub struct Datagram<'frame> {
     pub destination: IpAddr,
     /// IP protocol of `content`.
     pub transport: Transport,
-    /// Outermost VLAN identifier (12 bits) of the layer that carried this datagram.
+    /// Outermost VLAN identifier (12 bits) of the layer that carried this datagram; inside a tunnel
+    /// without tags of its own, that of the tunnel.
     pub vlan: Option<u16>,
     /// Tunnel depth: 0 is what the frame itself carries.
     pub depth: u8,

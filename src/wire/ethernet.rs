@@ -43,7 +43,7 @@ pub(super) fn ethertype(number: u16, layer: Layer<'_>) -> Result<Datagram<'_>, U
 
 /// IEEE 802.1Q and 802.1ad.
 fn tagged(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
-    let (tag, rest) = layer.label()?.number()?;
+    let (tag, rest) = layer.number()?;
     behind(rest.tagged(tag), 0)
 }
 
@@ -55,7 +55,7 @@ fn behind(layer: Layer<'_>, length: usize) -> Result<Datagram<'_>, Undecoded> {
 
 /// MACsec (IEEE 802.1AE clause 9): readable only when it protects without encrypting.
 fn macsec(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
-    let (head, rest) = layer.label()?.take::<6>()?;
+    let (head, rest) = layer.take::<6>()?;
     if head[0] & 0x0c != 0 {
         return Err(Undecoded::Encrypted);
     }
@@ -72,7 +72,7 @@ fn trill(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
 
 /// Network service header: RFC 8300 section 2.2. Its length counts 4-byte words.
 pub(super) fn service_header(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
-    let (head, _) = layer.label()?.take::<4>()?;
+    let (head, _) = layer.take::<4>()?;
     let rest = layer.label()?.skip(usize::from(head[1] & 0x3f) << 2)?;
     if head[1] & 0x3f < 2 {
         return Err(Undecoded::Malformed);

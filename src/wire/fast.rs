@@ -2,14 +2,14 @@
 //! IPv6 without extension headers, TCP or UDP, whole. Anything else is `None`, and the careful path
 //! decides. Never gives another answer than the careful path would.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::ip::Payload;
-use super::{Content, Datagram, Transport, ipv6, tcp, udp};
+use super::{Content, Datagram, Transport, Undecoded, ipv6, tcp, udp};
 
 /// Reads a plain Ethernet frame.
-#[inline]
-pub(super) fn decode(bytes: &[u8]) -> Option<Datagram<'_>> {
+#[inline(always)]
+pub(super) fn decode(bytes: &[u8]) -> Option<Plain<'_>> {
     let (head, mut rest) = bytes.split_first_chunk::<14>()?;
     let mut ethertype = u16::from_be_bytes([head[12], head[13]]);
     let mut vlan = None;
@@ -29,8 +29,71 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Datagram<'_>> {
     }
 }
 
-#[inline]
-fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
+/// A frame known to be plain, its transport header not yet read.
+pub(super) struct Plain<'frame> {
+    head: Head<'frame>,
+    vlan: Option<u16>,
+    /// IP length in bytes.
+    length: u32,
+    payload: Payload<'frame>,
+    protocol: Protocol,
+}
+
+/// The IP header.
+enum Head<'frame> {
+    V4(&'frame [u8; 20]),
+    V6(&'frame [u8; 40]),
+}
+
+/// The transports of this path.
+enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl<'frame> Plain<'frame> {
+    /// Reads the transport header. The datagram is put together once, where the caller wants it: moving
+    /// it costs as much as reading it.
+    #[inline(always)]
+    pub fn datagram(self) -> Result<Datagram<'frame>, Undecoded> {
+        let (transport, content) = match self.protocol {
+            Protocol::Tcp => (Transport::TCP, Content::Tcp(tcp::segment(self.payload)?)),
+            Protocol::Udp => (Transport::UDP, udp::datagram(17, self.payload)?),
+        };
+        let (source, destination, identification) = self.head.addresses();
+        Ok(Datagram {
+            source,
+            destination,
+            transport,
+            vlan: self.vlan,
+            depth: 0,
+            length: self.length,
+            identification,
+            content,
+        })
+    }
+}
+
+impl Head<'_> {
+    /// Source, destination, and the identification of IPv4.
+    #[inline(always)]
+    fn addresses(&self) -> (IpAddr, IpAddr, Option<u16>) {
+        match self {
+            Self::V4(head) => (
+                Ipv4Addr::new(head[12], head[13], head[14], head[15]).into(),
+                Ipv4Addr::new(head[16], head[17], head[18], head[19]).into(),
+                Some(u16::from_be_bytes([head[4], head[5]])),
+            ),
+            Self::V6(head) => {
+                let (source, destination) = ipv6::addresses(head);
+                (source.into(), destination.into(), None)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
     let (head, rest) = bytes.split_first_chunk::<20>()?;
     let total = u16::from_be_bytes([head[2], head[3]]);
     let fragment = u16::from_be_bytes([head[6], head[7]]) & 0x3fff;
@@ -39,44 +102,26 @@ fn ipv4(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
     }
     // Also turns away the total length 0 of large send offload.
     let behind = total.checked_sub(20)?;
-    Some(Datagram {
-        source: Ipv4Addr::new(head[12], head[13], head[14], head[15]).into(),
-        destination: Ipv4Addr::new(head[16], head[17], head[18], head[19]).into(),
-        transport: Transport(head[9]),
-        vlan,
-        depth: 0,
-        length: u32::from(total),
-        identification: Some(u16::from_be_bytes([head[4], head[5]])),
-        content: content(head[9], Payload::new(rest, u32::from(behind)))?,
-    })
+    let payload = Payload::new(rest, u32::from(behind));
+    Some(Plain { head: Head::V4(head), vlan, length: u32::from(total), payload, protocol: protocol(head[9])? })
 }
 
-#[inline]
-fn ipv6(bytes: &[u8], vlan: Option<u16>) -> Option<Datagram<'_>> {
+#[inline(always)]
+fn ipv6(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
     let (head, rest) = bytes.split_first_chunk::<40>()?;
-    let behind = u16::from_be_bytes([head[4], head[5]]);
+    let behind = u32::from(u16::from_be_bytes([head[4], head[5]]));
     if head[0] >> 4 != 6 || behind == 0 {
         return None;
     }
-    let content = content(head[6], Payload::new(rest, u32::from(behind)))?;
-    let (source, destination) = ipv6::addresses(head);
-    Some(Datagram {
-        source: source.into(),
-        destination: destination.into(),
-        transport: Transport(head[6]),
-        vlan,
-        depth: 0,
-        length: u32::from(behind).saturating_add(40),
-        identification: None,
-        content,
-    })
+    let (payload, length) = (Payload::new(rest, behind), behind.saturating_add(40));
+    Some(Plain { head: Head::V6(head), vlan, length, payload, protocol: protocol(head[6])? })
 }
 
-#[inline]
-fn content(protocol: u8, payload: Payload<'_>) -> Option<Content<'_>> {
-    match protocol {
-        6 => tcp::segment(payload).ok().map(Content::Tcp),
-        17 => udp::datagram(17, payload).ok(),
+#[inline(always)]
+const fn protocol(number: u8) -> Option<Protocol> {
+    match number {
+        6 => Some(Protocol::Tcp),
+        17 => Some(Protocol::Udp),
         _ => None,
     }
 }

@@ -33,14 +33,14 @@ pub(super) fn decode(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
 }
 
 /// Source and destination address of an IPv6 header.
-#[inline]
+#[inline(always)]
 pub(super) fn addresses(head: &[u8; 40]) -> (Ipv6Addr, Ipv6Addr) {
     let (_, addresses) = head.split_at(8);
     let (source, destination) = addresses.split_at(16);
     (address(source), address(destination))
 }
 
-#[inline]
+#[inline(always)]
 fn address(bytes: &[u8]) -> Ipv6Addr {
     bytes.first_chunk::<16>().map_or(Ipv6Addr::UNSPECIFIED, |bytes| Ipv6Addr::from(*bytes))
 }

@@ -63,9 +63,9 @@ pub use tunnel::peel;
 #[inline]
 pub fn decode<'frame>(frame: &Frame<'frame>) -> Result<Datagram<'frame>, Undecoded> {
     if frame.link == ETHERNET
-        && let Some(datagram) = fast::decode(frame.bytes)
+        && let Some(plain) = fast::decode(frame.bytes)
     {
-        return Ok(datagram);
+        return plain.datagram();
     }
     link::decode(frame.link, layer::Layer::of(frame))
 }

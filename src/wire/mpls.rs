@@ -16,11 +16,24 @@ pub(super) fn decode(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
             Undecoded::Malformed => pseudowire(rest),
             _ => Err(reason),
         }),
-        Some(0) => pseudowire(rest.skip(4)?).or_else(|_| pseudowire(rest)),
+        Some(0) => controlled(rest),
         // The associated channel (RFC 5586) carries operations and maintenance.
         Some(1) => Err(Undecoded::NotIp(0x8847)),
         Some(_) => pseudowire(rest),
         None => Err(Undecoded::Cut),
+    }
+}
+
+/// An Ethernet pseudowire that may begin with a control word of four bytes, or with a station address.
+fn controlled(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
+    let with = pseudowire(layer.skip(4)?);
+    // Nesting and encryption must not be hidden by what the other guess would make of the bytes.
+    if matches!(with, Ok(_) | Err(Undecoded::TooDeep | Undecoded::Encrypted)) {
+        return with;
+    }
+    match pseudowire(layer) {
+        Err(_) if layer.bytes.starts_with(&[0, 0]) => with,
+        without => without,
     }
 }
 

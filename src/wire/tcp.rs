@@ -5,7 +5,7 @@ use super::ip::Payload;
 use super::{TcpFlags, TcpSegment, Undecoded};
 
 /// Reads the segment at the head of `payload`.
-#[inline]
+#[inline(always)]
 pub(super) fn segment(payload: Payload<'_>) -> Result<TcpSegment<'_>, Undecoded> {
     let Some(head) = payload.bytes.first_chunk::<20>() else {
         return cut(payload);

@@ -5,7 +5,7 @@ use super::ip::Payload;
 use super::{Content, Undecoded};
 
 /// Reads the UDP or UDP-Lite datagram at the head of `payload`.
-#[inline]
+#[inline(always)]
 pub(super) fn datagram(protocol: u8, payload: Payload<'_>) -> Result<Content<'_>, Undecoded> {
     let Some(head) = payload.bytes.first_chunk::<8>() else {
         return cut(payload);

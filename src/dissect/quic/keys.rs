@@ -12,7 +12,7 @@ use sha2::Sha256;
 /// What differs between versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
-    pub(super) number: u32,
+    number: u32,
     /// Long packet type of an Initial.
     pub(super) initial: u8,
     salt: [u8; 20],
@@ -22,10 +22,18 @@ pub(super) struct Version {
 impl Version {
     /// The version with this number on the wire.
     pub(super) fn from_number(number: u32) -> Option<Self> {
-        VERSIONS.iter().copied().find(|version| version.number == number)
+        // Drafts 29 to 32 share their keys, and 33 and 34 have those of version 1.
+        let keys = match number {
+            0xff00_001d..=0xff00_0020 => DRAFT,
+            0xff00_0021..=0xff00_0022 => 1,
+            other => other,
+        };
+        VERSIONS.iter().copied().find(|version| version.number == keys)
     }
 }
 
+/// Draft 29 is what older captures hold; it differs from version 1 in its salt alone.
+const DRAFT: u32 = 0xff00_001d;
 const LABELS: [&str; 3] = ["quic key", "quic iv", "quic hp"];
 const VERSIONS: [Version; 3] = [
     Version {
@@ -40,9 +48,8 @@ const VERSIONS: [Version; 3] = [
         salt: *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9",
         labels: ["quicv2 key", "quicv2 iv", "quicv2 hp"],
     },
-    // Draft 29 is what older captures hold; it differs from version 1 in its salt alone.
     Version {
-        number: 0xff00_001d,
+        number: DRAFT,
         initial: 0,
         salt: *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99",
         labels: LABELS,
@@ -95,4 +102,23 @@ fn expand<const N: usize>(key: &Hkdf<Sha256>, label: &str) -> Option<[u8; N]> {
     let info = [&wanted[..], &[label_length], b"tls13 ", label.as_bytes(), &[0]].concat();
     key.expand(&info, &mut out).ok()?;
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 9001 appendix A.1 and A.2 and of RFC 9369 appendix A.1 and A.2.
+    #[test]
+    fn masks_of_the_examples() {
+        let identifier = b"\x83\x94\xc8\xf0\x3e\x51\x57\x08";
+        let check = |number, sample: &[u8; 16], expected: [u8; 5]| {
+            let keys = Keys::new(Version::from_number(number).unwrap(), identifier).unwrap();
+            assert_eq!(keys.mask(*sample), expected);
+        };
+        let first = b"\xd1\xb1\xc9\x8d\xd7\x68\x9f\xb8\xec\x11\xd2\x42\xb1\x23\xdc\x9b";
+        check(1, first, [0x43, 0x7b, 0x9a, 0xec, 0x36]);
+        let second = b"\xff\xe6\x7b\x6a\xbc\xdb\x42\x98\xb4\x85\xdd\x04\xde\x80\x60\x71";
+        check(0x6b33_43cf, second, [0x94, 0xa0, 0xc9, 0x5e, 0x80]);
+    }
 }

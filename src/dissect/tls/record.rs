@@ -77,15 +77,12 @@ pub(super) fn alert(prefix: &Prefix<'_>) -> Peek {
 pub(super) fn midstream(prefix: &Prefix<'_>) -> Peek {
     let mut reader = Reader::new(prefix.bytes);
     let mut records = 0_u8;
-    while let Some(record) = Record::read(&mut reader) {
+    while records < 4 && reader.left() >= HEADER {
+        let Some(record) = Record::read(&mut reader) else { return Peek::Not };
         if record.length == 0 || !(0x0301..=0x0303).contains(&record.version) {
             return Peek::Not;
         }
         records = records.saturating_add(1);
-        if !record.whole() || records == 4 {
-            break;
-        }
     }
-    let next_is_none = reader.left() >= HEADER && Record::read(&mut reader).is_none();
-    Peek::when(records > 0 && !next_is_none, Application::Tls, Speaker::Either)
+    Peek::when(records > 0, Application::Tls, Speaker::Either)
 }

@@ -147,12 +147,15 @@ mod tests {
         check(0x8100, &[0x20, 5, 8, 0], "udp 1>2 31: 3/3 vlan 5");
         check(0x88a8, &[0, 7, 0x81, 0, 0, 5, 8, 0], "udp 1>2 31: 3/3 vlan 7");
         check(0x9100, &[0, 7, 0x81, 0, 0, 5, 0x81, 0, 0, 6, 8, 0], "udp 1>2 31: 3/3 vlan 7");
+        check(0x8100, &join(&[&[0, 7, 0x81, 0].repeat(7), &[0, 7, 8, 0]]), "udp 1>2 31: 3/3 vlan 7");
         check(0x8100, &join(&[&[0, 7, 0x81, 0].repeat(8), &[0, 7, 8, 0]]), "TooDeep");
         check(39, SNAP, READ);
         check(31, &[0x42, 0x42, 3], "NotIp(66)");
         check(0x8847, &[0, 0, 0x10, 64, 0, 0, 0x11, 64], READ);
         check(0x8847, &join(&[&[0, 0, 0x11, 64, 0, 0, 0, 0], &inner]), READ);
         check(0x8847, &join(&[&[0, 0, 0x11, 64], &inner]), READ);
+        let nested = join(&[&[0, 0, 0x11, 64, 0, 0, 0, 0], &ethernet(0x8847, &[])]);
+        check(0x8847, &nested.repeat(9), "TooDeep");
         check(0x8864, &[0x11, 0, 0, 1, 0, 33, 0, 0x21], READ);
         check(0x88e5, &[0, 0, 0, 0, 0, 1, 8, 0], READ);
         check(0x88e5, &[0x0c, 0, 0, 0, 0, 1, 8, 0], "Encrypted");

@@ -22,14 +22,16 @@ use super::{Content, Datagram, Transport, Undecoded, ethernet, ipv4, ipv6, mpls}
 /// [`Undecoded`] says why the inside of a tunnel gave no datagram.
 #[must_use]
 pub fn peel<'frame>(datagram: &Datagram<'frame>) -> Option<Result<Datagram<'frame>, Undecoded>> {
-    match datagram.content {
+    let inner = match datagram.content {
         Content::Tcp(_) | Content::Ports { .. } | Content::Icmp(_) | Content::Fragment(_) => None,
         Content::Other(bytes) => by_protocol(datagram, bytes),
         Content::Udp { source_port, destination_port, payload, payload_length } => {
             let reader = by_port(destination_port).or_else(|| by_port(source_port))?;
             over_udp(reader, payload, payload_length, datagram.depth)
         }
-    }
+    }?;
+    // An inside without a tag of its own is still seen on the VLAN of its tunnel.
+    Some(inner.map(|inner| Datagram { vlan: inner.vlan.or(datagram.vlan), ..inner }))
 }
 
 /// What opens a tunnel: `None` when the header shows that it is none.
@@ -153,6 +155,12 @@ mod tests {
         check_port(4754, &[0, 0, 8, 0], READ);
         check_port(37008, &join(&[&[1, 0, 0, 1, 10, 1, 7, 0, 1], &inner]), tagged);
         check_port(37009, &[0, 0, 8, 0], None);
+    }
+
+    #[test]
+    fn the_inside_keeps_the_vlan_of_its_tunnel() {
+        let tagged = ethernet(0x8100, &join(&[&[0, 9, 8, 0], &ipv4(4, &plain())]));
+        assert_eq!(read(&frame(1, &tagged)), ["ipip 0>0 51: other 31 vlan 9", "udp 1>2 31: 3/3 vlan 9"]);
     }
 
     #[test]
