@@ -57,10 +57,10 @@ fn id(kind: &str, row: &str, key: &str) -> String {
 }
 
 fn of_rows(rows: &Rows<'_>, results: &[RowResult]) -> Vec<Found> {
-    let ids = (0u32..).map(RowId).filter(|id| super::is_audited(rows.matrix, *id));
-    let audited = ids.zip(results).filter_map(|(id, result)| Some((id, rows.matrix.row(id)?, result)));
+    let all = (0u32..).map(RowId).zip(&rows.matrix.rows);
+    let audited = all.filter(|(id, _)| super::is_audited(rows.matrix, *id)).zip(results);
     let mut found = Vec::new();
-    for (id, row, result) in audited {
+    for ((id, row), result) in audited {
         if result.status.is_finding() {
             found.push(of_row(rows, id, row, result));
             continue;

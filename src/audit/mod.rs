@@ -17,6 +17,7 @@ mod rows;
 mod rpc;
 mod scope;
 mod tally;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod time;

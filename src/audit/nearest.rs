@@ -23,10 +23,10 @@ pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> FlowVerdict {
         return doubt(row, reason);
     }
     let best = rank(matrix, case);
-    if let Some(Candidate { cells: Cells::Reversed, row, .. }) = best {
-        if case.flow.direction_basis == DirectionBasis::First {
-            return doubt(row, words::direction_unknown());
-        }
+    if let Some(Candidate { cells: Cells::Reversed, row, .. }) = best
+        && case.flow.direction_basis == DirectionBasis::First
+    {
+        return doubt(row, words::direction_unknown());
     }
     let kind = best.as_ref().map_or(Kind::Unlisted, |candidate| candidate.cells.kind());
     let nearest = best.map(|candidate| Nearest { row: candidate.row, differs: differs(matrix, case, &candidate) });
@@ -97,6 +97,8 @@ fn shared(matrix: &Matrix, case: &Case<'_>, row: &Row) -> Option<Cells> {
     let swapped = plays(matrix, &facts.responder, &row.from) && plays(matrix, &facts.originator, &row.to);
     Some(match (from, to, service) {
         (true, true, true) if row.standing == Standing::NotApplicable => Cells::AllButFeature,
+        // A row that is off is nobody's neighbour unless its feature is all that lacks.
+        _ if row.standing == Standing::NotApplicable => return None,
         (_, _, true) if swapped => Cells::Reversed,
         (true, true, _) => Cells::Pair,
         (true, false, true) => Cells::ServiceAndOriginator,

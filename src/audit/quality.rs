@@ -87,6 +87,9 @@ fn by_reason(counters: &Counters) -> BTreeMap<String, u64> {
     outer.chain(inner).collect()
 }
 
+/// A sentence about a count.
+type Sentence = fn(u64) -> String;
+
 /// Every reason why the evidence is not complete, one sentence each.
 fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> Vec<String> {
     let counters = &observation.counters;
@@ -108,7 +111,7 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
             InputState::Stopped => gaps.push(words::gap_stopped(&input.path)),
         }
     }
-    let counted: [(u64, fn(u64) -> String); 6] = [
+    let counted: [(u64, Sentence); 6] = [
         (drops(observation), words::gap_drops),
         (counters.missed_bytes, words::gap_missed),
         (blind, words::gap_undecoded),

@@ -74,7 +74,12 @@ impl<'audit> Rows<'audit> {
             })
             .collect();
         let status = self.row_status(row, &atoms, silent.0);
-        let reason = if silent.0 == status { silent.1 } else { self.reason(id, row, status) };
+        let partly = atoms.iter().any(|atom| atom.established > 0);
+        let reason = match status {
+            RowStatus::Missing | RowStatus::NotYet if partly => words::in_part(&atoms, status),
+            _ if silent.0 == status => silent.1,
+            _ => self.reason(id, row, status),
+        };
         RowResult {
             id: row.id.clone(),
             pack: self.matrix.packs.get(row.pack).map(|pack| pack.id.clone()).unwrap_or_default(),
@@ -178,7 +183,7 @@ impl<'audit> Rows<'audit> {
             RowStatus::Partial | RowStatus::Blocked => blocked.join("; "),
             RowStatus::WrongProtocol => words::wrong_protocol(),
             RowStatus::NameFailed => words::name_failed(),
-            RowStatus::Missing | RowStatus::NotYet => words::in_part(),
+            RowStatus::Missing | RowStatus::NotYet => words::in_part(&[], status),
             RowStatus::Idle => words::idle(0),
             RowStatus::NotObservable => words::not_observable(),
             RowStatus::NotApplicable => words::not_applicable(),
@@ -241,9 +246,8 @@ fn worst(units: &[RowStatus]) -> Option<RowStatus> {
     if worst == RowStatus::Blocked && units.iter().any(open) { Some(RowStatus::Partial) } else { Some(worst) }
 }
 
-/// Alternatives: an open one suffices.
+/// Alternatives: an open one suffices; without one, what was tried says more than what was not.
 fn best(members: &[RowStatus]) -> Option<RowStatus> {
-    let tried = |status: &&RowStatus| rank(**status) > 2;
-    let open = members.iter().filter(tried).copied().min_by_key(|status| rank(*status));
-    open.or_else(|| members.first().copied())
+    let open = members.iter().copied().filter(|s| matches!(s, RowStatus::Confirmed | RowStatus::Unverified));
+    open.min_by_key(|status| rank(*status)).or_else(|| members.iter().copied().max_by_key(|status| rank(*status)))
 }

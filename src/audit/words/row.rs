@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{atom as atom_words, frame, plural};
+use crate::audit::model::{AtomResult, RowStatus};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Resolution, ResolutionResult};
 use crate::matrix::{Atom, Need};
@@ -30,8 +31,13 @@ pub(in crate::audit) fn name_failed() -> String {
     "Its name was asked for in vain.".to_owned()
 }
 
-pub(in crate::audit) fn in_part() -> String {
-    "A required part of it was never seen.".to_owned()
+pub(in crate::audit) fn in_part(atoms: &[AtomResult], status: RowStatus) -> String {
+    let lacking: Vec<&str> =
+        atoms.iter().filter(|atom| atom.status == status).map(|atom| atom.service.as_str()).collect();
+    if lacking.is_empty() {
+        return "A required part of it was never seen.".to_owned();
+    }
+    format!("Open in part, but {} was not seen to work.", lacking.join(", "))
 }
 
 pub(in crate::audit) fn not_applicable() -> String {

@@ -1,0 +1,206 @@
+//! Every verdict, kind and basis.
+
+use super::support::{matrix, observation, waiver};
+use crate::audit::judge;
+use crate::matrix::{Basis, Matrix};
+
+/// The verdict on the last flow as `verdict kind basis rows [nearest]`, dashes for nothing.
+fn verdict(lines: &str, matrix: &Matrix) -> String {
+    let seen = observation(lines, 100);
+    let judged = judge(&seen, matrix);
+    let last = judged.flows.last().unwrap();
+    let mut rows: Vec<&str> = last.atoms.iter().map(|atom| matrix.row(atom.row).unwrap().id.as_str()).collect();
+    rows.dedup();
+    let nearest = last.nearest.as_ref().map(|nearest| matrix.row(nearest.row).unwrap().id.as_str());
+    let shown = if rows.is_empty() { nearest.unwrap_or("-").to_owned() } else { rows.join("+") };
+    let kind = last.kind.map_or("-", crate::audit::Kind::name).replace(' ', "-");
+    format!("{} {kind} {} {shown}", last.verdict.name(), last.basis.map_or("-", Basis::name))
+}
+
+fn check(lines: &str, expected: &str) {
+    assert_eq!(verdict(lines, &matrix()), expected, "\n{lines}");
+}
+
+const DNS: &str = "dns 10.0.0.5 10.0.0.11 graph.example 99.0.0.1 10 400\n";
+
+#[test]
+fn by_address() {
+    let cases = [
+        ("10.0.0.11:389 tcp established app=ldap", "expected - payload A-05"),
+        ("10.0.0.11:389 tcp established cut-short", "expected - address A-05"),
+        ("10.0.0.11:389 tcp filtered", "expected - address A-05"),
+        ("10.0.0.11:389 tcp established app=ssh", "mismatched wrong-protocol - A-05"),
+        ("10.0.0.11:389 tcp established raw", "mismatched wrong-protocol - A-05"),
+        ("10.0.0.11:389 tcp midstream raw", "expected - address A-05"),
+        ("10.0.0.11:389 tcp established app=ldap ambiguous", "unresolved - - A-05"),
+        ("10.0.0.11:389 tcp midstream app=ldap", "expected - payload A-05"),
+        ("10.0.0.11:389 tcp one-sided app=ldap first", "unresolved - - A-05"),
+        ("10.0.0.11:389 udp answered app=cldap first", "expected - payload A-05"),
+        ("10.0.0.11:88 tcp established app=kerberos", "baseline - payload B-01"),
+        ("10.0.0.11:53 tcp established app=dns", "unexpected unlisted-service - A-08"),
+        ("10.0.50.66:389 tcp established app=ldap", "unexpected unlisted-peer - A-05"),
+        ("10.0.50.66:4444 tcp midstream raw", "unexpected unlisted - A-01"),
+        ("10.0.40.20:22 tcp established app=ssh", "unexpected unlisted-service - A-14"),
+        ("99.0.0.9:9443 tcp established app=tls", "unresolved - - A-15"),
+        ("10.0.0.12:9443 tcp established app=tls", "unexpected unlisted-peer - A-15"),
+    ];
+    for (flow, expected) in cases {
+        check(&format!("flow 10.0.0.5 {flow}"), expected);
+    }
+}
+
+#[test]
+fn other_originators() {
+    let cases = [
+        ("10.0.20.21 10.0.0.5:443 tcp established app=tls", "expected - payload A-11+A-12"),
+        ("10.0.30.31 10.0.0.5:443 tcp established app=tls", "expected - payload A-12"),
+        ("10.0.50.66 10.0.0.5:443 tcp established app=tls", "unexpected unlisted-peer - A-11"),
+        ("10.0.50.66 10.0.0.5:22 tcp established app=ssh", "unexpected unlisted - A-11"),
+        ("10.0.0.11 10.0.0.5:389 tcp established app=ldap", "unexpected reversed - A-05"),
+        ("10.0.0.11 10.0.0.5:389 tcp one-sided app=ldap first", "unresolved - - A-05"),
+        ("10.0.20.21 10.0.40.20:1433 tcp established app=tds", "unexpected unlisted-peer - A-09"),
+    ];
+    for (flow, expected) in cases {
+        check(&format!("flow {flow}"), expected);
+    }
+}
+
+#[test]
+fn by_name() {
+    let to = |rest: &str| format!("flow 10.0.0.5 99.0.0.1:443 tcp {rest}");
+    let other = "dns 10.0.0.5 10.0.0.11 login.example 99.0.0.1 10 400\n";
+    let elsewhere = "dns 10.0.0.5 10.0.0.11 graph.example 99.0.0.7 10 400\n";
+    let cases = [
+        (DNS.to_owned() + &to("established app=tls sni=graph.example"), "expected - agreed A-02"),
+        (DNS.to_owned() + &to("established app=tls"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established app=tls outer=cloud.example"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established app=http host=99.0.0.1"), "mismatched wrong-protocol - A-02"),
+        (DNS.to_owned() + &to("filtered"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established app=ssh"), "mismatched wrong-protocol - A-02"),
+        (DNS.to_owned() + &to("established app=tls sni=evil.example"), "mismatched wrong-name - A-02"),
+        (DNS.to_owned() + other + &to("established app=tls"), "unresolved - - A-02"),
+        (DNS.to_owned() + other + &to("established app=tls sni=login.example"), "expected - agreed A-03"),
+        (to("established app=tls sni=graph.example"), "unresolved - - A-02"),
+        (elsewhere.to_owned() + &to("established app=tls sni=graph.example"), "mismatched wrong-name - A-02"),
+        (other.to_owned() + &to("established app=tls sni=graph.example"), "mismatched wrong-name - A-02"),
+        (to("established app=tls sni=evil.example"), "unexpected unlisted-peer - A-01"),
+        (to("established app=tls"), "unexpected unlisted-peer - A-01"),
+        (to("established app=tls outer=cloud.example"), "unresolved - - A-01"),
+        (to("midstream app=tls"), "unresolved - - A-01"),
+        (to("midstream app=ssh"), "unexpected unlisted-peer - A-01"),
+        (to("established cut-short"), "unresolved - - A-01"),
+        (
+            "dns 10.0.0.5 10.0.0.11 evil.example 99.0.0.1 10 400\n".to_owned() + &to("established app=tls"),
+            "unexpected unlisted-peer - A-01",
+        ),
+        (
+            "dns 10.0.0.5 10.0.0.11 a.pool.example 99.0.0.1 10 400\n".to_owned()
+                + &to("established app=tls sni=a.pool.example"),
+            "expected - agreed A-01",
+        ),
+    ];
+    for (lines, expected) in cases {
+        check(&lines, expected);
+    }
+}
+
+#[test]
+fn answers_that_do_not_bind() {
+    let cases = [
+        ("too late", "dns 10.0.0.5 10.0.0.11 graph.example 99.0.0.1 31 400"),
+        ("expired", "dns 10.0.0.5 10.0.0.11 graph.example 99.0.0.1 10 30"),
+        ("another client's", "dns 10.0.30.31 10.0.0.11 graph.example 99.0.0.1 10 400"),
+        ("unlisted resolver", "dns 10.0.0.5 8.8.8.8 graph.example 99.0.0.1 10 400"),
+    ];
+    for (why, dns) in cases {
+        let lines = format!("{dns}\nflow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example");
+        assert_eq!(verdict(&lines, &matrix()), "unresolved - - A-02", "{why}");
+    }
+    let rebound = "dns 10.0.0.5 10.0.0.11 graph.example 10.0.0.12 10 400
+        flow 10.0.0.5 10.0.0.12:443 tcp established app=tls";
+    check(rebound, "unexpected unlisted-peer - A-01");
+    let race = "ask 10.0.0.5 10.0.0.11 graph.example conflicting 10
+        flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example";
+    check(race, "mismatched wrong-name - A-02");
+}
+
+#[test]
+fn dynamic_rpc() {
+    let epm = "epm 10.0.0.5 10.0.0.11 49700 10\n";
+    let to = |rest: &str| format!("flow 10.0.0.5 10.0.0.11:49700 tcp {rest}");
+    let cases = [
+        (to("established app=dcerpc bind=yes"), "expected - bind A-07"),
+        (to("established app=dcerpc bind=no"), "unresolved - - A-07"),
+        (to("midstream app=dcerpc"), "expected - bind A-07"),
+        (to("midstream app=dcerpc one-way"), "unresolved - - A-07"),
+        (to("established app=dcerpc"), "unresolved - - A-07"),
+        (epm.to_owned() + &to("established cut-short"), "expected - announced A-07"),
+        (epm.to_owned() + &to("filtered"), "expected - announced A-07"),
+        (to("filtered"), "unresolved - - A-07"),
+        (to("established raw"), "mismatched not-announced - A-07"),
+        (epm.to_owned() + &to("established raw"), "mismatched wrong-protocol - A-07"),
+        (to("established app=ssh"), "mismatched wrong-protocol - A-07"),
+        ("epm 10.0.0.5 10.0.0.11 49700 31\n".to_owned() + &to("filtered"), "unresolved - - A-07"),
+        ("epm 10.0.0.5 10.0.0.12 49700 10\n".to_owned() + &to("filtered"), "unresolved - - A-07"),
+        ("epm 10.0.30.31 10.0.0.11 49700 10\n".to_owned() + &to("filtered"), "unresolved - - A-07"),
+    ];
+    for (lines, expected) in cases {
+        check(&lines, expected);
+    }
+}
+
+#[test]
+fn minimum_basis() {
+    let claim = "flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example";
+    let answer = DNS.to_owned() + "flow 10.0.0.5 99.0.0.1:443 tcp established app=tls";
+    let port = "flow 10.0.0.5 10.0.0.11:49700 tcp filtered";
+    let address = "flow 10.0.0.5 10.0.0.11:389 tcp established cut-short";
+    let cases = [
+        (claim, Basis::Sni, "expected - sni A-02"),
+        (&answer, Basis::Agreed, "unresolved - - A-02"),
+        (port, Basis::Range, "expected - range A-07"),
+        (address, Basis::Payload, "unresolved - - A-05"),
+    ];
+    for (lines, basis, expected) in cases {
+        let mut matrix = matrix();
+        match basis {
+            Basis::Agreed | Basis::Dns | Basis::Sni => matrix.minimum.name = basis,
+            Basis::Bind | Basis::Announced | Basis::Range => matrix.minimum.rpc = basis,
+            Basis::Payload | Basis::Address => matrix.minimum.address = basis,
+        }
+        assert_eq!(verdict(lines, &matrix), expected, "{lines}");
+    }
+}
+
+#[test]
+fn waivers_and_scope() {
+    let flow = "flow 10.0.0.5 10.0.50.9:9997 tcp established raw";
+    let between = |a: &str, b: &str| format!("flow {a} {b} tcp established app=tds");
+    let cases = [
+        ("10.0.0.5 10.0.50.9 tcp/9997 -", true, flow.to_owned(), "waived - - A-01"),
+        ("10.0.0.5 10.0.50.9 tcp/9997 31", true, flow.to_owned(), "waived - - A-01"),
+        ("10.0.0.5 10.0.50.9 tcp/9997 30", true, flow.to_owned(), "unexpected unlisted - A-01"),
+        ("10.0.0.5 10.0.50.9 udp/9997 -", true, flow.to_owned(), "unexpected unlisted - A-01"),
+        ("10.0.0.5 10.0.50.9 tcp/9997 -", false, flow.to_owned(), "waived - - A-01"),
+        (
+            "10.0.0.5 10.0.50.9 tcp/9997 -",
+            false,
+            between("10.0.20.21", "10.0.40.20:1433"),
+            "unexpected unlisted-peer - A-09",
+        ),
+        ("10.0.0.5 10.0.50.9 tcp/9997 -", false, between("10.0.20.21", "10.0.50.66:1433"), "out-of-scope - - -"),
+    ];
+    for (text, at_subject, lines, expected) in cases {
+        let mut matrix = matrix();
+        matrix.waivers.push(waiver(text));
+        matrix.vantage = matrix.vantage.filter(|_| at_subject);
+        assert_eq!(verdict(&lines, &matrix), expected, "{text}: {lines}");
+    }
+}
+
+#[test]
+fn icmp_errors() {
+    let blocked = "flow 10.0.0.5 10.0.40.20:1433 tcp rejected icmp-from=10.0.0.1\n";
+    check(&format!("{blocked}flow 10.0.0.1 10.0.0.5:0 icmp unanswered one-way"), "baseline - - -");
+    check("flow 10.0.0.1 10.0.0.5:0 icmp unanswered one-way", "unexpected unlisted - A-11");
+}
