@@ -83,12 +83,13 @@ fn cuts(frames: usize) -> Vec<usize> {
 
 fn captures(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
+        .into_iter()
+        .flatten()
         .flatten()
         .filter(|entry| {
             entry.path().is_dir() && !["facts", "expected"].contains(&&*entry.file_name().to_string_lossy())
         })
-        .flat_map(|group| std::fs::read_dir(group.path()).unwrap().flatten())
+        .flat_map(|group| std::fs::read_dir(group.path()).into_iter().flatten().flatten())
         .filter(|file| file.metadata().is_ok_and(|data| data.len() <= LARGEST))
         .map(|file| file.path())
         .collect();
