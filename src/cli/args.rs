@@ -109,6 +109,15 @@ pub struct OutputArguments {
     /// The report as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+    /// Rows and findings as test cases (JUnit XML), for pipelines
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Findings as SARIF 2.1.0, for code scanning
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Assessment results as NIST OSCAL 1.1.3, for compliance tools
+    #[arg(long, value_name = "FILE")]
+    pub oscal: Option<PathBuf>,
 }
 
 /// How the report looks.

@@ -9,7 +9,7 @@ use super::args::{LookArguments, OutputArguments, ReportArguments};
 use super::exit::{self, Failure};
 use super::options::look;
 use crate::audit::Audit;
-use crate::report::{atomic, csv, json, markdown, schema, terminal};
+use crate::report::{atomic, csv, json, junit, markdown, oscal, sarif, schema, terminal};
 
 /// `flowaudit report`: the same audit in another form.
 ///
@@ -30,8 +30,8 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
 /// # Errors
 /// More than one form goes to `-`.
 pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
-    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
-    if all.iter().flatten().filter(|path| is_dash(path)).count() > 1 {
+    let forms = forms(outputs).map(|(path, _)| path.as_deref());
+    if forms.into_iter().chain([flows]).flatten().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
     }
     Ok(())
@@ -48,8 +48,7 @@ pub fn write_all(
     looks: &LookArguments,
     stdout_taken: bool,
 ) -> Result<(), Failure> {
-    let forms: [(&Option<PathBuf>, Form); 3] =
-        [(&outputs.json, json::write), (&outputs.csv, csv::write), (&outputs.markdown, markdown::write)];
+    let forms = forms(outputs);
     let taken = stdout_taken || forms.iter().any(|(path, _)| path.as_deref().is_some_and(is_dash));
     let mut whole = true;
     if !looks.quiet && !taken {
@@ -65,6 +64,18 @@ pub fn write_all(
 }
 
 type Form = fn(&mut dyn Write, &Audit) -> io::Result<()>;
+
+/// Every form that is written from the audit alone, and where it was asked for.
+fn forms(outputs: &OutputArguments) -> [(&Option<PathBuf>, Form); 6] {
+    [
+        (&outputs.json, json::write),
+        (&outputs.csv, csv::write),
+        (&outputs.markdown, markdown::write),
+        (&outputs.junit, junit::write),
+        (&outputs.sarif, sarif::write),
+        (&outputs.oscal, oscal::write),
+    ]
+}
 
 /// Writes one report to a file or, for `-`, to standard output; `false` and a line when it failed.
 pub fn write_one(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> bool {

@@ -14,7 +14,15 @@ use crate::audit::Audit;
 /// # Errors
 /// Whatever `out` met.
 pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
-    audit
+    write_pretty(out, audit)
+}
+
+/// Writes one value as indented JSON with a trailing newline.
+///
+/// # Errors
+/// Whatever `out` met.
+pub fn write_pretty(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value
         .serialize(&mut Serializer::with_formatter(&mut *out, Inert(PrettyFormatter::new())))
         .map_err(io::Error::from)?;
     out.write_all(b"\n")

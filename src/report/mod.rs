@@ -2,13 +2,17 @@
 //! [`crate::audit::Audit`] document alone, except the flow log, which needs the flows. Never judges,
 //! never reads a clock, and escapes whatever came from outside.
 
+pub mod address;
 pub mod atomic;
 pub mod community;
 pub mod csv;
 pub mod escape;
 pub mod flows;
 pub mod json;
+pub mod junit;
 pub mod markdown;
+pub mod oscal;
+pub mod sarif;
 pub mod schema;
 pub mod terminal;
 pub mod words;
