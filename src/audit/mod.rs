@@ -1,6 +1,7 @@
 //! What was seen against what is documented: [`judge`] gives every flow its verdict and every row
 //! its status. Pure: no files, no clock, no packets.
 
+mod diff;
 mod errors;
 mod evidence;
 mod findings;
@@ -25,6 +26,7 @@ mod verdict;
 mod waivers;
 mod words;
 
+pub use diff::{Change, Diff, FindingChange, RowChange, Side};
 pub use judge::{Judged, judge};
 pub use model::{
     Answer, AtomResult, Audit, EvidenceRef, Finding, FlowVerdict, InputEntry, Kind, Nearest, NextStep, PackEntry,

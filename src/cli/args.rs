@@ -31,6 +31,9 @@ pub enum Command {
     /// Write a stored audit (--json) in another form
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
+    /// What changed between two stored audits
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArguments),
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
     Matrix(MatrixCommand),
@@ -153,6 +156,29 @@ pub struct ReportArguments {
     #[command(flatten)]
     pub outputs: OutputArguments,
     /// How the report looks
+    #[command(flatten)]
+    pub look: LookArguments,
+}
+
+/// `flowaudit diff`.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// The earlier audit, as --json wrote it
+    #[arg(value_name = "BEFORE.json", required_unless_present = "schema")]
+    pub before: Option<PathBuf>,
+    /// The later audit
+    #[arg(value_name = "AFTER.json", required_unless_present = "schema")]
+    pub after: Option<PathBuf>,
+    /// The change as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The change as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Print the JSON Schema of the change and end
+    #[arg(long)]
+    pub schema: bool,
+    /// How the text looks
     #[command(flatten)]
     pub look: LookArguments,
 }
@@ -312,6 +338,18 @@ Exit codes:
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
 
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  flowaudit diff monday.json tuesday.json
+  flowaudit diff monday.json tuesday.json -q --markdown change.md
+
+Frame numbers and counts never count as a change.
+
+Exit codes:
+  0  no finding came, went or has another cause, and no row moved
+  1  something changed
+  2  could not run, or could not write";
+
 const REPORT_EXAMPLES: &str = "\
 Examples:
   flowaudit report audit.json                        on the terminal
@@ -344,6 +382,8 @@ mod tests {
         check("flowaudit audit", Err("CAPTURE"));
         check("flowaudit report", Err("AUDIT.json"));
         check("flowaudit report --schema", Ok(()));
+        check("flowaudit diff a.json", Err("AFTER.json"));
+        check("flowaudit diff a.json b.json -q --markdown c.md", Ok(()));
         check("flowaudit matrix check", Err("PACKS"));
         check("flowaudit", Err("Usage"));
         <Arguments as clap::CommandFactory>::command().debug_assert();

@@ -12,6 +12,7 @@ use self::exit::Failure;
 
 mod args;
 mod audit;
+mod diff;
 mod exit;
 mod matrix;
 mod options;
@@ -43,6 +44,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Audit(arguments) => audit::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Matrix(command) => matrix::run(command),
         Command::Site(command) => matrix::run_site(command),
     }
@@ -52,6 +54,7 @@ const fn wish(arguments: &Arguments) -> Color {
     match &arguments.command {
         Command::Audit(arguments) => arguments.look.color,
         Command::Report(arguments) => arguments.look.color,
+        Command::Diff(arguments) => arguments.look.color,
         Command::Matrix(_) | Command::Site(_) => Color::Auto,
     }
 }

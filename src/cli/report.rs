@@ -109,7 +109,8 @@ pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn said(name: &str, written: io::Result<()>) -> bool {
+/// Says what could not be written.
+pub fn said(name: &str, written: io::Result<()>) -> bool {
     match written {
         Ok(()) => true,
         Err(fault) => {
@@ -119,7 +120,11 @@ fn said(name: &str, written: io::Result<()>) -> bool {
     }
 }
 
-fn read(path: &Path) -> Result<Audit, Failure> {
+/// Reads a stored audit.
+///
+/// # Errors
+/// It cannot be read, or is no audit of this form.
+pub fn read(path: &Path) -> Result<Audit, Failure> {
     let name = path.display();
     let mut text = Vec::new();
     let opened: io::Result<Box<dyn Read>> =

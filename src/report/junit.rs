@@ -23,14 +23,9 @@ pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     writeln!(out, "</testsuites>")
 }
 
-/// Whether a finding says no more than that `row` has its status; the row's own case tells it then.
-pub(super) fn is_own(row: &RowResult, finding: &Finding) -> bool {
-    finding.kind == row.status.name() && finding.rows.as_slice() == std::slice::from_ref(&row.id)
-}
-
 /// Findings that are no row's own, in the audit's order.
 pub(super) fn beside_rows(audit: &Audit) -> impl Iterator<Item = &Finding> {
-    audit.findings.iter().filter(|finding| !audit.rows.iter().any(|row| is_own(row, finding)))
+    audit.findings.iter().filter(|finding| !audit.rows.iter().any(|row| finding.is_of(row)))
 }
 
 struct Suite {
@@ -85,7 +80,7 @@ fn of_row(row: &RowResult, audit: &Audit) -> Case {
         | RowStatus::NotApplicable
         | RowStatus::Unbound => How::Skipped { message: format!("{status}: {}", row.reason) },
     };
-    let finding = audit.findings.iter().find(|finding| is_own(row, finding));
+    let finding = audit.findings.iter().find(|finding| finding.is_of(row));
     let mut log = vec![format!("{status}: {}", row.reason)];
     for atom in &row.atoms {
         let flows = words::count(atom.flows, "flow");

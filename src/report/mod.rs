@@ -6,6 +6,7 @@ pub mod address;
 pub mod atomic;
 pub mod community;
 pub mod csv;
+pub mod diff;
 pub mod escape;
 pub mod flows;
 pub mod json;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::junit::is_own;
+use super::junit::beside_rows;
 use super::{address, escape};
 use crate::audit::{Audit, EvidenceRef, Finding, RowResult};
 
@@ -50,8 +50,7 @@ struct Rules<'audit> {
 
 impl<'audit> Rules<'audit> {
     fn of(audit: &'audit Audit) -> Self {
-        let beside = audit.findings.iter().filter(|finding| !audit.rows.iter().any(|row| is_own(row, finding)));
-        let mut kinds: Vec<&str> = beside.map(|finding| finding.kind.as_str()).collect();
+        let mut kinds: Vec<&str> = beside_rows(audit).map(|finding| finding.kind.as_str()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         Self { rows: &audit.rows, kinds }
@@ -59,7 +58,7 @@ impl<'audit> Rules<'audit> {
 
     /// The rule that a finding breaks, and its place among the rules.
     fn broken_by(&self, finding: &'audit Finding) -> (&'audit str, usize) {
-        let row = self.rows.iter().position(|row| is_own(row, finding));
+        let row = self.rows.iter().position(|row| finding.is_of(row));
         let kind = || self.kinds.binary_search(&finding.kind.as_str()).unwrap_or(0);
         match row.and_then(|place| Some((place, self.rows.get(place)?))) {
             Some((place, row)) => (&row.id, place),

@@ -6,3 +6,6 @@ pub const AUDIT: &str = include_str!("schema/audit-1.schema.json");
 
 /// What [`crate::audit::Audit::schema`] holds for this version.
 pub const AUDIT_VERSION: &str = "flowaudit/audit/1";
+
+/// The schema of `diff --json`, version 1.
+pub const DIFF: &str = include_str!("schema/diff-1.schema.json");

@@ -1,11 +1,13 @@
 //! The words of the audit: every sentence that a reader sees is written here, and no decision is.
 //! Names from packets stand in them as they are (canonical); the report floor escapes them.
 
+mod diff;
 mod finding;
 mod flow;
 mod quality;
 mod row;
 
+pub(super) use diff::*;
 pub(super) use finding::*;
 pub(super) use flow::*;
 pub(super) use quality::*;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use self::value::{property, put, shown, title, token, uuid};
-use super::junit::{beside_rows, is_own};
+use super::junit::beside_rows;
 use super::{address, words};
 use crate::audit::{Audit, EvidenceRef, Finding, InputEntry, RowResult, RowStatus};
 
@@ -216,7 +216,7 @@ impl Document<'_> {
             status if status.is_finding() => ("not-satisfied", "fail"),
             _ => return None,
         };
-        let own = self.audit.findings.iter().find(|finding| is_own(row, finding));
+        let own = self.audit.findings.iter().find(|finding| finding.is_of(row));
         let mut finding = json!({
             "uuid": uuid(&["finding of row", &self.audit.site.name, &row.pack, &row.id]),
             "title": title(&format!("{} is {}", row.id, row.status.name())),

@@ -57,9 +57,10 @@ pub(super) fn token(outside: &str) -> String {
     token
 }
 
-/// A property of ours.
+/// A property of ours. Its namespace is a name, not a place: readers insist on the form of a web
+/// address, and nobody can own `invalid` (RFC 2606).
 pub(super) fn property(name: &str, content: &str) -> Value {
-    json!({"name": name, "ns": "urn:flowaudit:oscal:1", "value": shown(content)})
+    json!({"name": name, "ns": "https://flowaudit.invalid/ns/oscal/1", "value": shown(content)})
 }
 
 /// Adds a list, unless it is empty: OSCAL knows no empty lists.

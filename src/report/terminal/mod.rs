@@ -8,6 +8,7 @@ use self::page::{Line, Page, Paint};
 use super::words::{self, Tone};
 use crate::audit::{Answer, Audit};
 
+pub mod diff;
 mod evidence;
 mod findings;
 mod page;
