@@ -118,8 +118,8 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
         Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
     let detail = group.flows.first().map(|(_, verdict)| verdict.reason.clone()).unwrap_or_default();
     let finding = finding(rows, head, detail, &flows);
-    let text = words::settle_group(group);
-    let next = vec![NextStep { finding: finding.id.clone(), text }];
+    let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix, group));
+    let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
     Found { finding, next }
 }
 
@@ -145,7 +145,7 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
             let detail = words::waived(&waiver.reason, &waiver.owner);
             let finding = finding(rows, head, detail, &flows);
             let text = words::renew_waiver(&waiver.text, &waiver.owner);
-            let next = vec![NextStep { finding: finding.id.clone(), text }];
+            let next = vec![NextStep { finding: finding.id.clone(), text, ..NextStep::default() }];
             Found { finding, next }
         })
         .collect()
@@ -200,7 +200,10 @@ fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversati
 fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding: &str) -> Vec<NextStep> {
     match result.status {
         RowStatus::Blocked | RowStatus::Partial => requests(rows, id, atoms, finding),
-        _ => vec![NextStep { finding: finding.to_owned(), text: words::settle_row(result) }],
+        _ => {
+            let text = words::settle_row(result);
+            vec![NextStep { finding: finding.to_owned(), text, ..NextStep::default() }]
+        }
     }
 }
 
@@ -208,18 +211,21 @@ fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding:
 fn requests(rows: &Rows<'_>, id: RowId, atoms: &[u16], finding: &str) -> Vec<NextStep> {
     let Some(row) = rows.matrix.row(id) else { return Vec::new() };
     let reference = rows.matrix.packs.get(row.pack).map(|pack| pack.reference.as_str()).unwrap_or_default();
-    let mut texts = Vec::new();
+    let mut requests = Vec::new();
     for atom in atoms {
         let Some(tally) = rows.tallies.get(&AtomId { row: id, atom: *atom }) else { continue };
         let Some(documented) = row.atoms.get(usize::from(*atom)) else { continue };
         for (_, peer) in tally.blocked_peers().take(REQUESTS_SHOWN) {
             let Some(flow) = peer.decisive() else { continue };
-            texts.push(words::firewall_request(row, documented, flow, reference));
+            let request = super::next::request(row, documented, flow, reference);
+            requests.push((words::firewall_request(&request), request));
         }
     }
-    texts.sort();
-    texts.dedup();
-    texts.into_iter().map(|text| NextStep { finding: finding.to_owned(), text }).collect()
+    requests.sort_by(|one, other| one.0.cmp(&other.0));
+    requests.dedup_by(|one, other| one.0 == other.0);
+    let step =
+        |(text, request)| NextStep { finding: finding.to_owned(), text, request: Some(request), ..NextStep::default() };
+    requests.into_iter().map(step).collect()
 }
 
 /// Firewall requests written for one atom; a site with more blocked peers asks for the network.

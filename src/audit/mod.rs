@@ -12,6 +12,7 @@ mod lookups;
 mod model;
 mod names;
 mod nearest;
+mod next;
 mod payload;
 mod quality;
 mod rows;
@@ -29,8 +30,8 @@ mod words;
 pub use diff::{Change, Diff, FindingChange, RowChange, Side};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, EvidenceRef, Finding, FlowVerdict, InputEntry, Kind, Nearest, NextStep, PackEntry,
-    PeerResult, Quality, RowResult, RowStatus, SiteEntry, Tool, Totals, Verdict, WaiverResult,
+    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, Kind, Nearest, NextStep,
+    PackEntry, PeerResult, Quality, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
 

@@ -187,12 +187,50 @@ pub struct Finding {
 }
 
 /// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
     /// The finding that it would settle.
     pub finding: String,
     /// For a blocked row: the firewall request that would open it; else what to try.
     pub text: String,
+    /// The firewall request, as data.
+    #[serde(default)]
+    pub request: Option<FirewallRequest>,
+    /// For an unexpected flow: the smallest rule that would document it.
+    #[serde(default)]
+    pub rule: Option<SmallestRule>,
+}
+
+/// What a firewall team needs to know to open a documented flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirewallRequest {
+    /// Source address.
+    pub from: String,
+    /// Destination address.
+    pub to: String,
+    /// `tcp/389`; where ports are assigned as needed, the documented range.
+    pub service: String,
+    /// The row that documents it.
+    pub row: String,
+    /// Why the row exists.
+    pub why: String,
+    /// The document.
+    pub reference: String,
+    /// How it was blocked, with the deciding frame.
+    pub seen: String,
+    /// Who could have blocked it.
+    pub places: String,
+}
+
+/// The smallest rule that would document an unexpected flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmallestRule {
+    /// What the site would say, in TOML; empty when it stays as it is.
+    pub site: String,
+    /// What a pack would say, in TOML; empty when the site alone suffices.
+    pub pack: String,
+    /// What else it would allow, in one sentence.
+    pub allows: String,
 }
 
 /// A waiver and what it covered.

@@ -17,6 +17,7 @@ pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     rows(out, audit)?;
     findings(out, audit)?;
     next(out, audit)?;
+    rules(out, audit)?;
     evidence(out, audit)?;
     writeln!(out, "\nWritten by {} {}.", text(&audit.tool.name), text(&audit.tool.version))
 }
@@ -75,6 +76,24 @@ fn next(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     }
     writeln!(out, "\n## What to do next\n")?;
     audit.next.iter().try_for_each(|step| writeln!(out, "1. {}", text(&step.text)))
+}
+
+/// The smallest rules that would document what is unexpected. TOML stands line by line: no
+/// text can end a fence that is not there.
+fn rules(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
+    let mut rules = audit.next.iter().filter_map(|step| Some((step, step.rule.as_ref()?))).peekable();
+    if rules.peek().is_some() {
+        writeln!(out, "\n## Rules that would document it\n\nWhether a rule is wanted is for people to say.\n")?;
+    }
+    rules.try_for_each(|(step, rule)| {
+        let summary = audit.findings.iter().find(|finding| finding.id == step.finding).map(|f| f.summary.as_str());
+        writeln!(out, "- {}", text(summary.unwrap_or(&step.finding)))?;
+        for (place, toml) in [("site", &rule.site), ("pack", &rule.pack)] {
+            let mut lines = toml.lines().filter(|line| !line.is_empty());
+            lines.try_for_each(|line| writeln!(out, "  - {place}: {}", text(line)))?;
+        }
+        writeln!(out, "  - {}", text(&rule.allows))
+    })
 }
 
 fn evidence(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {

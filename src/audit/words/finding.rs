@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{atom as atom_words, plural, row::block, service};
+use super::{atom as atom_words, plural, service};
 use crate::audit::group::{Group, Key};
-use crate::audit::model::{RowResult, RowStatus, Verdict};
+use crate::audit::model::{FirewallRequest, RowResult, RowStatus, Verdict};
 use crate::flow::Conversation;
 use crate::ledger::Resolution;
-use crate::matrix::{Atom, Row};
+use crate::matrix::Atom;
 
 /// Above this many documented ports a firewall request names the documented range.
 const fn is_dynamic(atom: &Atom) -> bool {
@@ -82,19 +82,26 @@ pub(in crate::audit) fn settle_group(group: &Group<'_>) -> String {
 
 pub(in crate::audit) fn settle_row(row: &RowResult) -> String {
     let what = match row.status {
-        RowStatus::Missing => "Trigger it, or switch off the feature that it belongs to, and capture again",
+        RowStatus::Missing => {
+            "Do what needs it while capturing; if nothing here does, switch off its feature or call it optional"
+        }
         RowStatus::NameFailed => "Correct the name in DNS or the client's configuration",
         RowStatus::WrongProtocol => "Find out what listens on that port",
         _ => "Look into it",
     };
-    format!("{} ({} -> {}): {what}.", row.id, row.from, row.to)
+    let why = if row.purpose.is_empty() { String::new() } else { format!("; {}", row.purpose) };
+    format!("{} ({} -> {}{why}): {what}.", row.id, row.from, row.to)
 }
 
-pub(in crate::audit) fn firewall_request(row: &Row, atom: &Atom, flow: &Conversation, reference: &str) -> String {
-    let (from, to) = (flow.originator.address, flow.responder.address);
-    let what = if is_dynamic(atom) { atom_words(atom) } else { service(flow.transport, flow.responder.port) };
-    let why = &row.purpose;
-    format!("Allow {what} from {from} to {to} ({}: {why}). Now {}. Reference: {reference}", row.id, block(flow))
+/// What to open: the port that was tried, or the documented range where ports are announced.
+pub(in crate::audit) fn requested(atom: &Atom, flow: &Conversation) -> String {
+    if is_dynamic(atom) { atom_words(atom) } else { service(flow.transport, flow.responder.port) }
+}
+
+pub(in crate::audit) fn firewall_request(request: &FirewallRequest) -> String {
+    let FirewallRequest { from, to, service, row, why, reference, seen, places } = request;
+    let places = if places.is_empty() { String::new() } else { format!(": {places}") };
+    format!("Allow {service} from {from} to {to} ({row}: {why}). Now {seen}{places}. Reference: {reference}")
 }
 
 pub(in crate::audit) fn expired_waiver(waiver: &str, until: &str) -> String {

@@ -4,12 +4,14 @@
 mod diff;
 mod finding;
 mod flow;
+mod next;
 mod quality;
 mod row;
 
 pub(super) use diff::*;
 pub(super) use finding::*;
 pub(super) use flow::*;
+pub(super) use next::*;
 pub(super) use quality::*;
 pub(super) use row::*;
 

@@ -13,6 +13,7 @@ mod evidence;
 mod findings;
 mod page;
 mod rows;
+mod rules;
 mod text;
 
 /// How the page looks.
@@ -55,7 +56,8 @@ pub fn write(out: &mut dyn Write, audit: &Audit, look: Look) -> io::Result<()> {
     rows::write(&mut page, audit, look.detail)?;
     findings::write(&mut page, audit, look.detail)?;
     evidence::write(&mut page, audit, look.detail)?;
-    next(&mut page, audit, look.detail)
+    next(&mut page, audit, look.detail)?;
+    rules::write(&mut page, audit, look.detail)
 }
 
 fn answer(page: &mut Page<'_>, audit: &Audit) -> io::Result<()> {
