@@ -131,6 +131,9 @@ fn unclaimed(bound: &Binding, borne: &Borne<'_>, flow: &Conversation, minimum: B
         let names: Vec<&str> = borne.bound.iter().map(|binding| binding.name.as_str()).collect();
         return Graded::undecided(words::shared_address(flow.responder.address, &names));
     }
+    if payload::is_lossy(flow) {
+        return Graded::undecided(words::lost(flow));
+    }
     Graded::at_least(minimum, Basis::Dns, words::dns_only(&bound.name, bound.answer))
 }
 

@@ -77,6 +77,16 @@ pub(super) fn is_foreign(flow: &Conversation) -> bool {
         && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
 }
 
+/// Whether bytes that could speak against the flow were lost: it went on, and its start, one of its
+/// directions or payload that was acknowledged is not in the capture. What the snap length cut is no
+/// loss, since that was chosen before anything was said.
+pub(super) fn is_lossy(flow: &Conversation) -> bool {
+    let unstarted = !matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
+    let holed = flow.payload == Payload::NotCaptured && !flow.truncated;
+    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed > 0 || holed;
+    flow.transport == Transport::TCP && flow.outcome.is_open() && lost
+}
+
 /// Whether the capture could not hold the flow's hello, or the hello hides its name: then silence
 /// about names says nothing.
 pub(super) fn hides_name(flow: &Conversation) -> bool {

@@ -75,6 +75,7 @@ fn spoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis)
 /// The bytes do not say: only an announcement can.
 fn unspoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
     match announced {
+        Some(_) if payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
         Some(announcement) => {
             let reason = words::announced(flow.responder.port, announcement.frame);
             Graded::at_least(minimum, Basis::Announced, reason)

@@ -92,6 +92,7 @@ fn grade(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> Graded {
         _ if atom.announced => evidence.announced.grade(flow, minimum.rpc),
         Some(named) => named,
         None if bytes == Bytes::Agree => Graded::at_least(minimum.address, Basis::Payload, words::by_payload()),
+        None if atom.application.is_some() && payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
         None => Graded::at_least(minimum.address, Basis::Address, words::by_address(flow)),
     };
     doubt(evidence.matrix, case, found, graded)

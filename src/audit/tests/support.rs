@@ -204,6 +204,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         payload,
         ambiguous: words.contains(&"ambiguous"),
         truncated: false,
+        missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
         folded: 0,
     }
 }

@@ -134,6 +134,13 @@ pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
     }
 }
 
+pub(in crate::audit) fn lost(flow: &Conversation) -> String {
+    format!(
+        "Part of what was said on the flow from {} is not in the capture, and it could have spoken against the row; a capture without loss would settle it.",
+        frame(flow.first_frame)
+    )
+}
+
 pub(in crate::audit) fn ambiguous() -> String {
     "Overlapping segments or fragments contradict each other, so nobody can say what the peer read.".to_owned()
 }
