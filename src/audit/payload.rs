@@ -34,6 +34,9 @@ const COMPLETE: &[Application] = &[
     Application::Kerberos,
 ];
 
+/// The same for datagrams, each of which begins anew.
+const COMPLETE_DATAGRAMS: &[Application] = &[Application::Dns, Application::Dhcp, Application::Cldap];
+
 /// Fewer bytes than this from the originator prove nothing.
 const TELLING_BYTES: u64 = 16;
 
@@ -46,6 +49,9 @@ pub(super) fn compare(flow: &Conversation, atom: &Atom) -> Bytes {
         Some(seen) if seen.fulfils(documented) => Bytes::Agree,
         Some(seen) => Bytes::Contradict(words::other_protocol(seen.name(), documented.name(), flow.first_frame)),
         None if is_foreign(flow) && COMPLETE.contains(&documented) => {
+            Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
+        }
+        None if is_foreign_datagram(flow) && COMPLETE_DATAGRAMS.contains(&documented) => {
             Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
         }
         None => Bytes::Silent,
@@ -72,6 +78,15 @@ pub(super) fn is_foreign(flow: &Conversation) -> bool {
         && flow.transport == Transport::TCP
         && from_start
         && flow.outcome != Outcome::Midstream
+        && !flow.truncated
+        && !flow.ambiguous
+        && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
+}
+
+/// Whether the captured datagrams are bytes that no recogniser knows.
+fn is_foreign_datagram(flow: &Conversation) -> bool {
+    flow.payload == Payload::NotRecognised
+        && flow.transport == Transport::UDP
         && !flow.truncated
         && !flow.ambiguous
         && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES

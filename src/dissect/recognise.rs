@@ -71,7 +71,7 @@ const TCP: &[Entry] = &[
     Entry(smb::peek, Midstream::Proves),
     Entry(rpc::peek, Midstream::Proves),
     Entry(netbios::peek_tcp, Midstream::Proves),
-    Entry(ldap::peek_tcp, Midstream::Nothing),
+    Entry(ldap::peek_tcp, Midstream::Proves),
     Entry(kerberos::peek_tcp, Midstream::Proves),
     Entry(tds::peek, Midstream::Proves),
     Entry(rdp::peek, Midstream::Nothing),
