@@ -106,8 +106,10 @@ pub(super) fn is_lossy(flow: &Conversation) -> bool {
 /// about names says nothing.
 pub(super) fn hides_name(flow: &Conversation) -> bool {
     let outer = recognised(flow).is_some_and(|r| r.claims.iter().any(|claim| claim.source == ClaimSource::OuterSni));
+    // Every request of HTTP says whom it means, the first on a connection and any later one.
+    let asks = application(flow) == Some(Application::Http) && flow.sent.payload > 0;
     outer
         || flow.truncated
-        || flow.outcome == Outcome::Midstream
+        || (flow.outcome == Outcome::Midstream && !asks)
         || matches!(flow.payload, Payload::None | Payload::NotCaptured)
 }

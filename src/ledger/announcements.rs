@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::{Announcement, Announcer};
 use super::names::{Browsed, Names};
+use super::{Announcement, Announcer};
 use crate::dissect::{dcom, epm};
 use crate::flow::{Conversation, DirectionBasis, Stream};
 
