@@ -213,7 +213,7 @@ fn payload(words: &[&str]) -> Payload {
     if words.contains(&"raw") {
         return Payload::NotRecognised;
     }
-    if words.contains(&"cut-short") {
+    if words.contains(&"cut-short") || words.contains(&"lost") {
         return Payload::NotCaptured;
     }
     let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
