@@ -8,13 +8,15 @@ use flowaudit::ledger::{Ledger, Options};
 use flowaudit::matrix::{Matrix, Site};
 use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
-const SITE: &str = "[site]\npacks=['ams']\nvantage='ams-server'\n[features]\nentra=true\n[roles]\n\
+const SITE: &str = "[site]\npacks=['ams']\nbaseline=['ams-extras']\nvantage='ams-server'\n\
+    [features]\nentra=true\n[roles]\nsql-server='10.0.0.40'\n\
     ams-server='10.0.0.5'\ndomain-controllers=['10.0.0.11','10.0.0.12']\n";
 const CLIENT: [u8; 4] = [10, 0, 0, 5];
 const OTHER: [u8; 4] = [10, 0, 0, 6];
 const SERVER: [u8; 4] = [10, 0, 0, 11];
 const SECOND_SERVER: [u8; 4] = [10, 0, 0, 12];
 const STRANGER: [u8; 4] = [10, 0, 0, 66];
+const DATABASE: [u8; 4] = [10, 0, 0, 40];
 const CLOUD: [u8; 4] = [20, 190, 128, 1];
 const NAME: &str = "graph.microsoft.com";
 
@@ -362,4 +364,35 @@ fn a_tower_of_another_host_is_a_finding() {
     let astray = Mapping { address: SECOND_SERVER, ..mapping() };
     assert_eq!(astray.wire().verdict().1, ["announced-elsewhere"]);
     assert!(mapping().wire().verdict().1.is_empty());
+}
+
+/// What a SQL Server browser says to `client`, if it was asked, and the verdict on the flow to the port.
+fn instance(asked: bool, client: [u8; 4], browser: [u8; 4], ports: &[&str]) -> Verdict {
+    let mut wire = Wire::default();
+    if asked {
+        wire.udp(0, (client, 4000), (browser, 1434), b"\x04AMS");
+    }
+    for port in ports {
+        let text = format!("ServerName;SQL1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;{port};;");
+        let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+        wire.udp(20, (browser, 1434), (client, 4000), &[&[5], &length[..], text.as_bytes()].concat());
+    }
+    wire.tcp(1000, (CLIENT, 50_000), (DATABASE, 49_812), &[]);
+    wire.verdict().0
+}
+
+#[test]
+fn instances_are_believed_of_the_browser_that_was_asked() {
+    assert_eq!(instance(true, CLIENT, DATABASE, &["49812"]), Verdict::Baseline);
+    let forged = [
+        ("unasked", instance(false, CLIENT, DATABASE, &["49812"])),
+        ("other client", instance(true, OTHER, DATABASE, &["49812"])),
+        ("other server", instance(true, CLIENT, STRANGER, &["49812"])),
+        ("other port", instance(true, CLIENT, DATABASE, &["49813"])),
+        ("no plain number", instance(true, CLIENT, DATABASE, &["+49812"])),
+        ("two answers", instance(true, CLIENT, DATABASE, &["49812", "49813"])),
+    ];
+    for (what, verdict) in forged {
+        assert_eq!(verdict, Verdict::Unresolved, "{what}");
+    }
 }

@@ -210,3 +210,14 @@ fn overlap(a: &Conversation, b: &Conversation) -> bool {
     let ((first, last), (other_first, other_last)) = (span(a), span(b));
     first <= other_last && other_first <= last
 }
+
+#[test]
+fn a_cleared_flow_is_told() {
+    let Some(lab) = frames::shared("lab") else { return };
+    let frames = frames::read(&lab.join("captures/a-clean.pcap")).unwrap();
+    let matrix = Matrix::load(&Site::load(&lab.join("site.toml").to_string_lossy()).unwrap()).unwrap();
+    let after = judged(observe(frames.iter()), &matrix);
+    let before: Vec<Judged> = after.iter().map(|(flow, _)| (flow.clone(), Verdict::Unresolved)).collect();
+    assert!(cleared(&before, &after).len() > 50);
+    assert!(cleared(&after, &after).is_empty());
+}

@@ -129,6 +129,27 @@ fn answers_that_do_not_bind() {
 }
 
 #[test]
+fn at_a_mirror_answers_to_others_support_claims() {
+    let user = "flow 10.0.30.31 99.0.0.1:443 tcp established app=tls";
+    let race = "ask 10.0.0.5 10.0.0.11 graph.example conflicting 10\n";
+    let other = "dns 10.0.0.5 10.0.0.11 login.example 99.0.0.1 10 400\n";
+    let cases = [
+        (format!("{DNS}{user} sni=graph.example"), "expected - dns A-13"),
+        (format!("{DNS}{other}{user} sni=graph.example"), "expected - dns A-13"),
+        (format!("{DNS}{user}"), "out-of-scope - - -"),
+        (format!("{DNS}{race}{user} sni=graph.example"), "mismatched wrong-name - A-13"),
+        (format!("{other}{user} sni=graph.example"), "unresolved - - A-13"),
+        (format!("{user} sni=graph.example"), "unresolved - - A-13"),
+    ];
+    for (lines, expected) in cases {
+        let mut mirror = matrix();
+        mirror.vantage = None;
+        assert_eq!(verdict(&lines, &mirror), expected, "\n{lines}");
+    }
+    check(&format!("{DNS}{user} sni=graph.example"), "unresolved - - A-13");
+}
+
+#[test]
 fn dynamic_rpc() {
     let epm = "epm 10.0.0.5 10.0.0.11 49700 10\n";
     let to = |rest: &str| format!("flow 10.0.0.5 10.0.0.11:49700 tcp {rest}");
