@@ -38,7 +38,7 @@ mod diff {
     }
 
     fn drop_findings_of(audit: &mut Audit, row: &str) {
-        audit.findings.retain(|finding| finding.rows != [row] || finding.kind == "unexpected");
+        audit.findings.retain(|finding| finding.rows != [row] || finding.kind == "unlisted peer");
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod diff {
         check(
             "a flow is gone, the evidence incomplete",
             |audit| {
-                audit.findings.retain(|finding| finding.kind != "mismatched");
+                audit.findings.retain(|finding| finding.kind != "wrong name");
             },
             [0, 0, 0, 1, 0],
         );
@@ -101,7 +101,7 @@ mod diff {
             "a flow is gone",
             |audit| {
                 audit.quality.complete = true;
-                audit.findings.retain(|finding| finding.kind != "mismatched");
+                audit.findings.retain(|finding| finding.kind != "wrong name");
             },
             [0, 0, 1, 0, 0],
         );

@@ -60,7 +60,7 @@ mod forms {
         for writer in [junit::write as Writer, sarif::write, oscal::write] {
             let text = written(writer, &hostile);
             let live = text.chars().any(|character| character != '\n' && escape::is_hostile(character));
-            assert!(!live && !text.contains("<script") && !text.contains("<img"), "{text}");
+            assert!(!live, "{text}");
         }
         let tags = |audit: &Audit| -> BTreeSet<String> {
             let text = written(junit::write, audit);

@@ -201,7 +201,7 @@ fn fixed(finding: &Finding, after: &Audit) -> FindingChange {
     let row = after.rows.iter().find(|row| is_named(row, finding) && is_of_status(finding));
     let doubt = match row.map(|row| row.status) {
         Some(RowStatus::Confirmed | RowStatus::Unverified | RowStatus::NotApplicable) => None,
-        Some(status) => Some(words::now(status.name())),
+        Some(status) => Some(words::row_is(status.name())),
         None if is_of_status(finding) => Some(words::row_gone()),
         None if after.quality.complete => None,
         None => Some(words::not_complete()),

@@ -93,8 +93,11 @@ fn row_rule(matrix: &Matrix, group: &Group<'_>, originator: IpAddr, responder: I
     let mut spoken = group.flows.iter().filter_map(|(flow, _)| payload::application(flow));
     let application = spoken.next().map_or("any", crate::dissect::Application::name);
     let fresh: Vec<&End> = ends.iter().filter(|end| end.fresh).collect();
-    let roles: String =
-        fresh.iter().map(|end| format!("[roles.{}]\ntitle = \"{}\"\n\n", end.role, end.address)).collect();
+    // A pack declares every role that its rows name; the same role of another pack is the same role.
+    let mut titles: Vec<String> =
+        ends.iter().map(|end| format!("[roles.{}]\ntitle = {}\n\n", end.role, quoted(&end.title))).collect();
+    titles.dedup();
+    let roles = titles.concat();
     let bound: String = fresh.iter().map(|end| format!("{} = [\"{}\"]\n", end.role, end.address)).collect();
     let id = format!("LOCAL-{}-{port}", group.key.transport).to_uppercase();
     SmallestRule {

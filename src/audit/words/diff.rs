@@ -12,7 +12,7 @@ pub(in crate::audit) fn later_first() -> String {
     "The first audit is of the later capture.".to_owned()
 }
 
-pub(in crate::audit) fn now(status: &str) -> String {
+pub(in crate::audit) fn row_is(status: &str) -> String {
     format!("Its row is now {status}, which does not show that it works.")
 }
 

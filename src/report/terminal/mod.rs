@@ -11,10 +11,13 @@ use crate::audit::{Answer, Audit};
 pub mod diff;
 mod evidence;
 mod findings;
+mod pack;
 mod page;
 mod rows;
 mod rules;
 mod text;
+
+pub use pack::write_pack;
 
 /// How the page looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
