@@ -30,7 +30,7 @@ mod next {
             site = site.replace("[roles]\n", &format!("[roles]\n{line}\n"));
         }
         if !rule.pack.is_empty() {
-            let head = "[pack]\nid = \"local\"\ntitle = \"Local rules\"\nversion = \"1\"\nsubject = \"ams-server\"\n\n";
+            let head = "[pack]\nid = \"local\"\ntitle = \"Local rules\"\nversion = \"1\"\n\n";
             fs::write(room.join("local.toml"), format!("{head}{}", rule.pack)).unwrap();
             let pack = room.join("local.toml").to_str().unwrap().to_owned();
             site = site.replace("packs = [\"ams\"]", &format!("packs = [\"ams\", \"{pack}\"]"));
