@@ -62,6 +62,8 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"\x7fver", Kind::Other("is an EtherPeek or OmniPeek capture", CONVERT)),
     (b"\x1c\x00\x01\xac", Kind::Other("is an IxVeriWave or Ixia capture", CONVERT)),
     (b"\x1c\x00\x01\xab", Kind::Other("is an IxVeriWave or Ixia capture", CONVERT)),
+    (b"\x89PNG", Kind::Other("is a picture (PNG)", EXPECTED)),
+    (b"%PDF", Kind::Other("is a PDF document", EXPECTED)),
     (b"PK\x03\x04", Kind::Other("is a zip archive", UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", Kind::Other("is a 7z archive", UNPACK)),
     (b"Rar!", Kind::Other("is a RAR archive", UNPACK)),
