@@ -38,6 +38,9 @@ pub(super) fn recognise(head: &[u8], path: &str) -> Kind {
     if head.get(257..262) == Some(b"ustar") {
         return Kind::Other("is a tar archive", UNPACK);
     }
+    if head.len() < 4 {
+        return Kind::Other("are too few bytes for any capture", EXPECTED);
+    }
     describe_text(head).unwrap_or(Kind::Other("are bytes of no known capture format", EXPECTED))
 }
 
