@@ -2,7 +2,6 @@
 //! Every difference must stand in `tests/differences/captures.csv` with its reason. The walk
 //! from frame to payload is naive on purpose: it knows Ethernet, and TCP that is put in order by its
 //! sequence numbers, and shares nothing with the program's own.
-#![expect(clippy::unwrap_used, reason = "a test stops at what it cannot read")]
 
 #[path = "support/differences.rs"]
 mod differences;
