@@ -167,8 +167,9 @@ mod tests {
             (b"  <!DOCTYPE html><html>", "a.pcap", "HTML"),
             (b"no time source destination", "a.txt", "text"),
             (b"{\"a\": 1}", "a", "JSON"),
-            (b"\x00\x01\x02", "a", "no known"),
-            (b"", "a", "text"),
+            (b"\x00\x01\x02\x03", "a", "no known"),
+            (b"\xd4", "a", "too few bytes"),
+            (b"", "a", "too few bytes"),
         ];
         for (head, path, expected) in cases {
             check(head, path, expected);

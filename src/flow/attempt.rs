@@ -28,8 +28,8 @@ impl<A: Address> Attempt<A> {
     }
 
     /// Whether `run` goes on with this attempt. A SYN goes on when it repeats the number of its sender on
-    /// a connection that is not closed or not long past (no stack draws the same number twice in a row,
-    /// but some send the old SYN again after a reset), when the attempt never opened and is not long
+    /// a connection that is not closed or was reset not long ago (no stack draws the same number twice in
+    /// a row, but some send the old SYN again), when the attempt never opened and is not long
     /// past, or when the other side opened at the same time (RFC 9293 section 3.5) or
     /// its answer was captured first.
     pub(super) fn is_continued_by(&self, run: &Run<A>) -> bool {
@@ -38,7 +38,7 @@ impl<A: Address> Attempt<A> {
         let is_soon = run.first.since(self.whole.last) <= RETRY_WINDOW;
         match *self.initial.of(from) {
             Some(known) if known == number && !self.closed => true,
-            Some(known) => (known == number || !self.has_opened(from)) && is_soon,
+            Some(known) => is_soon && ((known == number && !self.was_finished()) || !self.has_opened(from)),
             None => *self.whole.packets.of(from) == 0 && self.initial.of(from.other()).is_some() && !self.closed,
         }
     }
@@ -56,6 +56,10 @@ impl<A: Address> Attempt<A> {
                 self.whole.detail_mut().claimed = Some(claimed);
             }
         }
+    }
+
+    fn was_finished(&self) -> bool {
+        self.whole.seen.any(Seen::FIN | Seen::FIN << 1)
     }
 
     fn has_opened(&self, client: End) -> bool {
