@@ -10,5 +10,6 @@ pub mod flows;
 pub mod json;
 pub mod markdown;
 pub mod schema;
+pub mod steps;
 pub mod terminal;
 pub mod words;
