@@ -20,7 +20,11 @@ pub fn site(arguments: &SiteArguments) -> Result<Site, Failure> {
         return Err(Failure::Advice(NO_SITE, HOW_TO_SAY_IT));
     }
     let mut site = match &arguments.site {
-        Some(path) => Site::load(&path_text(path)?)?,
+        Some(path) => {
+            let site = Site::load(&path_text(path)?)?;
+            site.read_by_somebody()?;
+            site
+        }
         None => Site::default(),
     };
     for (role, players) in merged(&arguments.role) {
