@@ -16,6 +16,7 @@ mod quality;
 mod rows;
 mod rpc;
 mod scope;
+mod suggest;
 mod tally;
 mod terms;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use model::{
     PeerResult, Quality, RowResult, RowStatus, SiteEntry, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
+pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 
 use crate::ledger::Observation;
 use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};

@@ -34,7 +34,7 @@ pub enum Command {
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
     Matrix(MatrixCommand),
-    /// Check a site file
+    /// Guess a site from captures, and check one
     #[command(subcommand)]
     Site(SiteCommand),
 }
@@ -180,11 +180,38 @@ pub enum MatrixCommand {
 /// `flowaudit site`.
 #[derive(Debug, Subcommand)]
 pub enum SiteCommand {
-    /// Check a site against the packs that it names, and list the roles that nobody plays
-    Check {
-        /// The site file
-        site: PathBuf,
-    },
+    /// Guess a site from captures, with the evidence of each line, for you to correct
+    #[command(after_help = SITE_EXAMPLES)]
+    Init(SiteInitArguments),
+    /// Check a site: faults, roles that nobody plays, rows that are off or out of sight
+    Check(SiteCheckArguments),
+}
+
+/// `flowaudit site init`.
+#[derive(Debug, Args)]
+pub struct SiteInitArguments {
+    /// Captures: files, directories, quoted patterns of rotated files, or - for a pipe
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// Where to write the site; without it standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Matrix to guess the roles of: a shipped pack or a file; several may be given
+    #[arg(long, value_name = "PACK")]
+    pub pack: Vec<String>,
+    /// Addresses of the server under audit, where the capture does not tell: ams-server=10.0.0.5
+    #[arg(long, value_name = "ROLE=ADDR[,ADDR…]", value_parser = role)]
+    pub role: Vec<(String, String)>,
+}
+
+/// `flowaudit site check`.
+#[derive(Debug, Args)]
+pub struct SiteCheckArguments {
+    /// The site file
+    pub site: PathBuf,
+    /// Matrix to check it against, in place of the packs that it names; several may be given
+    #[arg(long, value_name = "PACK")]
+    pub pack: Vec<String>,
 }
 
 /// In which form a pack is printed.
@@ -251,12 +278,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
 const EXAMPLES: &str = "\
 Examples:
   flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
   flowaudit audit -s site.toml server.pcapng
   flowaudit matrix show ams                          what the shipped matrix allows";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
   flowaudit audit -s site.toml server.pcapng
   flowaudit matrix show ams                          what the shipped matrix allows
 
@@ -302,6 +331,14 @@ Exit codes:
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
+
+const SITE_EXAMPLES: &str = "\
+Examples:
+  flowaudit site init server.pcap > site.toml                   then read it, every line
+  flowaudit site init --role ams-server=10.0.0.5 mirror.pcapng -o site.toml
+  flowaudit site check site.toml                                what an audit would lack
+
+Nothing that it guesses is used unread: the site begins as a draft, and no audit accepts a draft.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:

@@ -25,6 +25,7 @@ mod settle;
 mod tests;
 
 pub use observation::{
-    Announcement, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
+    Announcement, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation, Resolution,
+    ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};

@@ -10,5 +10,7 @@ pub mod flows;
 pub mod json;
 pub mod markdown;
 pub mod schema;
+pub mod site;
+pub mod site_check;
 pub mod terminal;
 pub mod words;
