@@ -3,6 +3,7 @@
 
 mod errors;
 mod evidence;
+mod explain;
 mod findings;
 mod grade;
 mod group;
@@ -26,6 +27,7 @@ mod verdict;
 mod waivers;
 mod words;
 
+pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
     Answer, AtomResult, Audit, EvidenceRef, Finding, FlowVerdict, InputEntry, Kind, Nearest, NextStep, PackEntry,

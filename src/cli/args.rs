@@ -1,7 +1,7 @@
 //! The command line as typed: words in, typed but unresolved arguments out. Reads no file and
 //! knows no defaults that depend on one; `options` resolves.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -175,6 +175,26 @@ pub enum MatrixCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Say why a flow has its verdict: every row, the cells that differ, and what would allow it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArguments>),
+}
+
+/// `flowaudit matrix explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The flow, unless --flow gives its number; then captures, whose other flows are judged too
+    #[arg(value_name = "FLOW|CAPTURE", required = true)]
+    pub words: Vec<String>,
+    /// The flow with this number in the flow log (--flows) of these captures
+    #[arg(long, value_name = "N")]
+    pub flow: Option<NonZeroU64>,
+    /// Who is who, and the rest of the site
+    #[command(flatten)]
+    pub site: SiteArguments,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `flowaudit site`.
@@ -331,6 +351,12 @@ Exit codes:
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.0.9:389' -s site.toml
+  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.9.9:443 https graph.microsoft.com' -s site.toml
+  flowaudit matrix explain --flow 17 -s site.toml server.pcap   a line of the flow log";
 
 const SITE_EXAMPLES: &str = "\
 Examples:

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::{MatrixCommand, PackForm};
 use super::exit::{self, Failure};
+use super::explain;
 use super::options::path_text;
 use super::report::{to_stdout, unwritten_stdout, write_one};
 use crate::matrix::{self, Faults, Pack};
@@ -20,6 +21,7 @@ pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
         MatrixCommand::Show { pack, form } => show(pack, *form),
         MatrixCommand::Check { packs } => check(packs),
         MatrixCommand::Import { table, output } => import(table, output.as_deref()),
+        MatrixCommand::Explain(arguments) => explain::run(arguments),
     }
 }
 

@@ -13,6 +13,7 @@ use self::exit::Failure;
 mod args;
 mod audit;
 mod exit;
+mod explain;
 mod matrix;
 mod options;
 mod progress;
