@@ -73,6 +73,9 @@ pub struct Change {
     pub examples: Vec<String>,
 }
 
+/// Cells that the document alone decides.
+const DOCUMENTED: &[&str] = &["source", "destination", "transport", "port", "feature"];
+
 /// Explains the flow at `index` of `observation`; `None` when there is no such flow.
 ///
 /// # Errors
@@ -147,7 +150,10 @@ fn considered(
             (id, considered)
         })
         .collect();
-    rows.sort_by_key(|(id, row)| (row.differing, !row.audited, *id));
+    // Where only the evidence is wanting, the row is nearer than one that names somebody else.
+    let documented =
+        |row: &ConsideredRow| row.cells.iter().filter(|cell| DOCUMENTED.contains(&cell.cell)).any(|cell| !cell.fits);
+    rows.sort_by_key(|(id, row)| (row.differing, documented(row), !row.audited, *id));
     rows
 }
 

@@ -113,10 +113,11 @@ fn of_row(
     let mut found = vec![start];
     for cell in considered.cells.iter().filter(|cell| !cell.fits) {
         let edits: Vec<Edit> = match cell.cell {
-            "source" => row.from.iter().map(|role| Edit::Player(*role, flow.originator.address)).collect(),
-            "destination" => row.to.iter().map(|role| Edit::Player(*role, flow.responder.address)).collect(),
+            "source" => players(matrix, &row.from, flow.originator.address),
+            "destination" => players(matrix, &row.to, flow.responder.address),
             "feature" => vec![Edit::Features(documents.off(matrix, &row.id))],
-            "port" => variables(documents, &row.id)
+            // A port that is moved for a peer that is none either explains nothing.
+            "port" if considered.differing == 1 => variables(documents, &row.id)
                 .into_iter()
                 .map(|name| Edit::Variable(name, flow.responder.port))
                 .collect(),
@@ -128,6 +129,14 @@ fn of_row(
     }
     found.retain(|candidate| !candidate.toml.is_empty());
     found
+}
+
+/// Who is under audit is not enlarged to explain a flow, and who goes by name is not listed by address.
+fn players(matrix: &Matrix, roles: &[RoleId], address: IpAddr) -> Vec<Edit> {
+    let by_name =
+        |role: &RoleId| matrix.role(*role).is_some_and(|role| role.addresses.is_empty() && !role.names.is_empty());
+    let fitting = roles.iter().filter(|role| **role != matrix.subject && !by_name(role));
+    fitting.map(|role| Edit::Player(*role, address)).collect()
 }
 
 /// Variables in the ports of a row.
