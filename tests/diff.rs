@@ -7,7 +7,7 @@ mod diff {
     use std::path::Path;
     use std::process::{Command, Output};
 
-    use flowaudit::audit::{Audit, Change, Diff, RowStatus};
+    use flowaudit::audit::{Audit, Diff, Fate, RowStatus};
     use flowaudit::report::escape;
     use flowaudit::report::terminal::{self, Detail, Look};
     use serde_json::Value;
@@ -25,12 +25,12 @@ mod diff {
         let diff = Diff::between(&before, &after);
         let rows = u64::try_from(diff.rows.len()).unwrap();
         let [new, changed, fixed, unseen] =
-            [Change::New, Change::Changed, Change::Fixed, Change::Unseen].map(|change| diff.count(change));
+            [Fate::New, Fate::Changed, Fate::Fixed, Fate::Unseen].map(|change| diff.count(change));
         assert_eq!([new, changed, fixed, unseen, rows], expected, "{what}");
         assert_eq!(diff.same, expected == [0; 5], "{what}");
         let back = Diff::between(&after, &before);
         assert_eq!(back.rows.len(), diff.rows.len(), "{what}: rows move back");
-        assert_eq!(back.count(Change::New), fixed + unseen, "{what}: what is gone is new the other way");
+        assert_eq!(back.count(Fate::New), fixed + unseen, "{what}: what is gone is new the other way");
     }
 
     fn turn(audit: &mut Audit, row: &str, status: RowStatus) {
@@ -173,7 +173,7 @@ mod diff {
         run(&[&clean, &clean, "-q"], 0, "exit 0: nothing changed");
         let json = run(&[&blocked, &clean, "--json", "-"], 1, "").stdout;
         let change: Diff = serde_json::from_slice(&json).unwrap();
-        assert_eq!((change.rows.len(), change.count(Change::Fixed)), (4, 4));
+        assert_eq!((change.rows.len(), change.count(Fate::Fixed)), (4, 4));
         let markdown = run(&[&blocked, &clean, "--markdown", "-"], 1, "").stdout;
         assert!(String::from_utf8(markdown).unwrap().contains("| AMS-06 | blocked → confirmed |"));
         run(&[&blocked, "absent.json"], 2, "cannot read absent.json");

@@ -12,7 +12,7 @@ use super::words;
 /// What became of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum Fate {
     /// Only in the later audit.
     New,
     /// In both, with another cause.
@@ -29,7 +29,7 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingChange {
     /// What became of it.
-    pub change: Change,
+    pub change: Fate,
     /// As the earlier audit has it.
     pub before: Option<Finding>,
     /// As the later audit has it.
@@ -104,7 +104,7 @@ impl Diff {
         let rows = rows(before, after);
         Self {
             schema: SCHEMA.to_owned(),
-            same: rows.is_empty() && findings.iter().all(|finding| finding.change == Change::Open),
+            same: rows.is_empty() && findings.iter().all(|finding| finding.change == Fate::Open),
             before: side(before),
             after: side(after),
             notes: notes(before, after),
@@ -115,7 +115,7 @@ impl Diff {
 
     /// How many findings changed in this way.
     #[must_use]
-    pub fn count(&self, change: Change) -> u64 {
+    pub fn count(&self, change: Fate) -> u64 {
         super::count(self.findings.iter().filter(|finding| finding.change == change).count())
     }
 }
@@ -189,9 +189,9 @@ fn findings(before: &Audit, after: &Audit) -> Vec<FindingChange> {
 fn one(old: Option<&Finding>, finding: &Finding) -> FindingChange {
     let note = old.map(|old| difference(old, finding)).unwrap_or_default();
     let change = match (old, note.is_empty()) {
-        (None, _) => Change::New,
-        (Some(_), true) => Change::Open,
-        (Some(_), false) => Change::Changed,
+        (None, _) => Fate::New,
+        (Some(_), true) => Fate::Open,
+        (Some(_), false) => Fate::Changed,
     };
     FindingChange { change, before: old.cloned(), after: Some(finding.clone()), note }
 }
@@ -206,7 +206,7 @@ fn fixed(finding: &Finding, after: &Audit) -> FindingChange {
         None if after.quality.complete => None,
         None => Some(words::not_complete()),
     };
-    let change = if doubt.is_some() { Change::Unseen } else { Change::Fixed };
+    let change = if doubt.is_some() { Fate::Unseen } else { Fate::Fixed };
     FindingChange { change, before: Some(finding.clone()), after: None, note: doubt.unwrap_or_default() }
 }
 

@@ -4,6 +4,7 @@
 mod diff;
 mod errors;
 mod evidence;
+mod explain;
 mod findings;
 mod grade;
 mod group;
@@ -18,6 +19,7 @@ mod quality;
 mod rows;
 mod rpc;
 mod scope;
+mod suggest;
 mod tally;
 mod terms;
 #[cfg(test)]
@@ -27,13 +29,15 @@ mod verdict;
 mod waivers;
 mod words;
 
-pub use diff::{Change, Diff, FindingChange, RowChange, Side};
+pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
+pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
     Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, Kind, Nearest, NextStep,
     PackEntry, PeerResult, Quality, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
+pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 
 use crate::ledger::Observation;
 use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};

@@ -1,14 +1,39 @@
 //! `flowaudit diff`: two stored audits in, what changed between them out, with an exit code in the
 //! manner of diff(1). Judges nothing anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::DiffArguments;
+use clap::Args;
+
+use super::args::LookArguments;
 use super::exit::{self, Failure};
 use super::options::look;
 use super::report::{is_dash, read, said, to_stdout, unwritten_stdout, write_one};
-use crate::audit::{Change, Diff};
+use crate::audit::{Diff, Fate};
 use crate::report::{diff, json, schema, terminal, words};
+
+/// `flowaudit diff`.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// The earlier audit, as --json wrote it
+    #[arg(value_name = "BEFORE.json", required_unless_present = "schema")]
+    pub before: Option<PathBuf>,
+    /// The later audit
+    #[arg(value_name = "AFTER.json", required_unless_present = "schema")]
+    pub after: Option<PathBuf>,
+    /// The change as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The change as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Print the JSON Schema of the change and end
+    #[arg(long)]
+    pub schema: bool,
+    /// How the text looks
+    #[command(flatten)]
+    pub look: LookArguments,
+}
 
 /// Runs the comparison: 0 when nothing changed, 1 when something did.
 ///
@@ -49,7 +74,7 @@ fn end(change: &Diff) -> u8 {
         return 0;
     }
     let rows = words::count(u64::try_from(change.rows.len()).unwrap_or(u64::MAX), "row");
-    let findings = [Change::New, Change::Changed, Change::Fixed, Change::Unseen]
+    let findings = [Fate::New, Fate::Changed, Fate::Fixed, Fate::Unseen]
         .map(|kind| (change.count(kind), kind))
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -57,3 +82,16 @@ fn end(change: &Diff) -> u8 {
     exit::say(&format!("exit 1: {}{rows} moved", findings.collect::<String>()));
     1
 }
+
+/// What the help shows.
+pub const EXAMPLES: &str = "\
+Examples:
+  flowaudit diff monday.json tuesday.json
+  flowaudit diff monday.json tuesday.json -q --markdown change.md
+
+Frame numbers and counts never count as a change.
+
+Exit codes:
+  0  no finding came, went or has another cause, and no row moved
+  1  something changed
+  2  could not run, or could not write";

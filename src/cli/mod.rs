@@ -14,10 +14,13 @@ mod args;
 mod audit;
 mod diff;
 mod exit;
+mod explain;
 mod matrix;
 mod options;
 mod progress;
 mod report;
+mod seen;
+mod site;
 
 /// Runs the program.
 #[must_use]
@@ -46,7 +49,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Report(arguments) => report::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Matrix(command) => matrix::run(command),
-        Command::Site(command) => matrix::run_site(command),
+        Command::Site(command) => site::run(command),
     }
 }
 

@@ -5,26 +5,26 @@ use std::io::{self, Write};
 
 use super::escape::markdown as text;
 use super::words;
-use crate::audit::{Change, Diff, FindingChange, RowChange, RowStatus, Side};
+use crate::audit::{Diff, Fate, FindingChange, RowChange, RowStatus, Side};
 
 /// The changes in the order in which they are told, each with its heading.
-pub const SECTIONS: &[(Change, &str)] = &[
-    (Change::New, "New"),
-    (Change::Changed, "Changed cause"),
-    (Change::Fixed, "Fixed"),
-    (Change::Unseen, "Gone, but not shown to be fixed"),
-    (Change::Open, "Still open"),
+pub const SECTIONS: &[(Fate, &str)] = &[
+    (Fate::New, "New"),
+    (Fate::Changed, "Changed cause"),
+    (Fate::Fixed, "Fixed"),
+    (Fate::Unseen, "Gone, but not shown to be fixed"),
+    (Fate::Open, "Still open"),
 ];
 
 /// The word of a change inside a sentence.
 #[must_use]
-pub const fn word(change: Change) -> &'static str {
+pub const fn word(change: Fate) -> &'static str {
     match change {
-        Change::New => "new",
-        Change::Changed => "with another cause",
-        Change::Fixed => "fixed",
-        Change::Unseen => "gone but not shown to be fixed",
-        Change::Open => "still open",
+        Fate::New => "new",
+        Fate::Changed => "with another cause",
+        Fate::Fixed => "fixed",
+        Fate::Unseen => "gone but not shown to be fixed",
+        Fate::Open => "still open",
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::page::{Line, Page, Paint};
 use super::{Detail, Look, more, text};
-use crate::audit::{Change, Diff, FindingChange, RowStatus};
+use crate::audit::{Diff, Fate, FindingChange, RowStatus};
 use crate::report::words::Tone;
 use crate::report::{diff as words, escape};
 
@@ -15,7 +15,7 @@ use crate::report::{diff as words, escape};
 /// Whatever `out` met.
 pub fn write(out: &mut dyn Write, diff: &Diff, look: Look) -> io::Result<()> {
     let mut page = Page::new(out, look.width, look.colour);
-    let worse = diff.count(Change::New) > 0;
+    let worse = diff.count(Fate::New) > 0;
     let tone = match (diff.same, worse) {
         (true, _) => Tone::Calm,
         (false, true) => Tone::Bad,
@@ -60,17 +60,17 @@ fn rows(page: &mut Page<'_>, diff: &Diff) -> io::Result<()> {
     Ok(())
 }
 
-fn section(page: &mut Page<'_>, diff: &Diff, change: Change, heading: &str, detail: Detail) -> io::Result<()> {
+fn section(page: &mut Page<'_>, diff: &Diff, change: Fate, heading: &str, detail: Detail) -> io::Result<()> {
     let findings: Vec<&FindingChange> = diff.findings.iter().filter(|finding| finding.change == change).collect();
     if findings.is_empty() {
         return Ok(());
     }
     page.heading(heading, &findings.len().to_string())?;
     let tone = match change {
-        Change::New => Tone::Bad,
-        Change::Changed | Change::Open => Tone::Mixed,
-        Change::Fixed => Tone::Good,
-        Change::Unseen => Tone::Unsure,
+        Fate::New => Tone::Bad,
+        Fate::Changed | Fate::Open => Tone::Mixed,
+        Fate::Fixed => Tone::Good,
+        Fate::Unseen => Tone::Unsure,
     };
     let most = detail.at_most(12);
     for change in findings.iter().take(most) {
