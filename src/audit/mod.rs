@@ -45,7 +45,9 @@ use crate::wire::Transport;
 
 /// The one door to the matrix: every atom that fits these facts.
 fn matches(matrix: &Matrix, facts: &Facts<'_>) -> Vec<Match> {
-    matrix.scan(facts)
+    let mut found = Vec::new();
+    matrix.matches(facts, &mut found);
+    found
 }
 
 /// Whether a row belongs to an audited pack.

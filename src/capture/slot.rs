@@ -64,6 +64,11 @@ impl Slot {
         self.reader.is_some()
     }
 
+    /// Whether it may have more than one interface.
+    pub(super) fn may_name_interfaces(&self) -> bool {
+        self.reader.as_ref().is_none_or(Reader::may_name_interfaces)
+    }
+
     /// The order of inputs: by first packet, then by name; those without packets come last.
     pub(super) fn order(&self) -> impl Ord + use<'_> {
         (self.first.is_none(), self.first, &self.source.named, &self.source.path)
@@ -181,8 +186,12 @@ impl Slot {
         let at = self.head.at;
         self.due = self.due.max(at);
         if self.head.timed {
-            self.input.first = Some(self.input.first.map_or(at, |first| first.min(at)));
-            self.input.last = Some(self.input.last.map_or(at, |last| last.max(at)));
+            if self.input.last.is_none_or(|last| at > last) {
+                self.input.last = Some(at);
+            }
+            if self.input.first.is_none_or(|first| at < first) {
+                self.input.first = Some(at);
+            }
         }
     }
 

@@ -123,6 +123,16 @@ pub struct OutputArguments {
     pub oscal: Option<PathBuf>,
 }
 
+impl OutputArguments {
+    /// Whether a form was asked for that quotes the SHA-256 of the inputs, which costs as much as
+    /// reading them. Every form is named here, so that a new one has to answer.
+    #[must_use]
+    pub const fn quote_digests(&self) -> bool {
+        let Self { json, csv: _, markdown } = self;
+        json.is_some() || markdown.is_some()
+    }
+}
+
 /// How the report looks.
 #[derive(Debug, Args)]
 pub struct LookArguments {

@@ -76,7 +76,8 @@ fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
-    let mut ledger = Ledger::new(ledger::Options::default());
+    let several_taps = captures.may_have_several_taps();
+    let mut ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
     let mut frames = 0u64;
     while let Some(frame) = captures.next().map_err(unreadable)? {
         ledger.observe(&frame);
@@ -109,7 +110,7 @@ fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> captur
         Timestamp::from_nanoseconds(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))
     };
     capture::Options {
-        digests: true,
+        digests: arguments.outputs.quote_digests() || (arguments.look.verbose && !arguments.look.quiet),
         from: arguments.from.map(at),
         to: arguments.to.map(at),
         filter: arguments.filter.clone(),

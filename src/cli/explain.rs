@@ -119,6 +119,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
         payload,
         ambiguous: false,
         truncated: false,
+        missed: 0,
         folded: 0,
     }
 }

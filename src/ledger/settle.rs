@@ -38,7 +38,7 @@ impl Ledger {
             taps: self.taps.clone(),
             counters: Counters {
                 fragments_pending: self.fragments.pending().saturating_add(self.fragments_lost),
-                time_inversions: self.inversions.values().fold(0, |sum, input| sum.saturating_add(input.count)),
+                time_inversions: self.inversions.count(),
                 folded_flows: settled.folded_flows,
                 missed_bytes: settled.missed_bytes,
                 ..self.counters.clone()
