@@ -66,6 +66,9 @@ pub struct AuditArguments {
     /// One line per flow, to a .csv or .jsonl file
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
+    /// The packets behind the findings as pcapng, each with a comment that names its finding
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
     /// Forms of the audit
     #[command(flatten)]
     pub outputs: OutputArguments,

@@ -12,6 +12,7 @@ use signal_hook::flag;
 use super::args::AuditArguments;
 use super::exit::{self, Failure};
 use super::options;
+use super::packets;
 use super::progress::Progress;
 use super::report::{check_outputs, is_dash, write_all, write_one};
 use crate::audit::{Judged, judge};
@@ -26,7 +27,10 @@ use crate::wire::Timestamp;
 /// # Errors
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
-    check_outputs(&arguments.outputs, arguments.flows.as_deref())?;
+    check_outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.write.as_deref()])?;
+    if arguments.write.is_some() {
+        packets::check_files(&arguments.captures, "-w")?;
+    }
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let matrix = Matrix::load(&options::site(&arguments.site)?)?;
     if !arguments.look.quiet {
@@ -38,13 +42,22 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     let flows_whole = log.is_none_or(|(path, form)| {
         write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
     });
-    finish(arguments, &judged, flows_whole)
+    let packets_whole = write_packets(arguments, &observation, &judged)?;
+    finish(arguments, &judged, flows_whole && packets_whole)
 }
 
-fn finish(arguments: &AuditArguments, judged: &Judged, flows_whole: bool) -> Result<u8, Failure> {
-    let stdout_taken = arguments.flows.as_deref().is_some_and(is_dash);
+/// Writes the packets behind the findings where that was asked for.
+fn write_packets(arguments: &AuditArguments, seen: &Observation, judged: &Judged) -> Result<bool, Failure> {
+    let Some(path) = arguments.write.as_deref() else { return Ok(true) };
+    packets::check_whole(seen, "-w")?;
+    let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments) };
+    Ok(write_one(path, |out| packets::write(out, &again, seen, judged)))
+}
+
+fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Result<u8, Failure> {
+    let stdout_taken = [&arguments.flows, &arguments.write].into_iter().flatten().any(|path| is_dash(path));
     write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
-    if !flows_whole {
+    if !logs_whole {
         return Err(Failure::Unwritten);
     }
     Ok(exit::of_audit(&judged.audit, arguments.fail_on.into()))

@@ -15,6 +15,7 @@ mod audit;
 mod exit;
 mod matrix;
 mod options;
+mod packets;
 mod progress;
 mod report;
 

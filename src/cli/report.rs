@@ -19,7 +19,7 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     let Some(path) = arguments.audit.as_deref().filter(|_| !arguments.schema) else {
         return to_stdout(|out| out.write_all(schema::AUDIT.as_bytes())).map(|()| 0).map_err(unwritten_stdout);
     };
-    check_outputs(&arguments.outputs, None)?;
+    check_outputs(&arguments.outputs, &[])?;
     let audit = read(path)?;
     write_all(&audit, &arguments.outputs, &arguments.look, false)?;
     Ok(exit::of_audit(&audit, arguments.fail_on.into()))
@@ -29,9 +29,9 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// More than one form goes to `-`.
-pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
-    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
-    if all.iter().flatten().filter(|path| is_dash(path)).count() > 1 {
+pub fn check_outputs(outputs: &OutputArguments, others: &[Option<&Path>]) -> Result<(), Failure> {
+    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref()];
+    if all.iter().chain(others).flatten().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
     }
     Ok(())

@@ -15,6 +15,7 @@
 mod announcements;
 mod duplicates;
 mod inversions;
+mod locate;
 mod merge;
 mod names;
 mod observation;
@@ -23,6 +24,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use locate::Locator;
 pub use observation::{
     Announcement, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
 };

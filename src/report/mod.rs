@@ -9,6 +9,7 @@ pub mod escape;
 pub mod flows;
 pub mod json;
 pub mod markdown;
+pub mod packets;
 pub mod schema;
 pub mod terminal;
 pub mod words;
