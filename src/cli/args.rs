@@ -31,6 +31,9 @@ pub enum Command {
     /// Write a stored audit (--json) in another form
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
+    /// Check that a bundle (--evidence) is whole and unaltered
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
     Matrix(MatrixCommand),
@@ -69,6 +72,12 @@ pub struct AuditArguments {
     /// The packets behind the findings as pcapng, each with a comment that names its finding
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// A bundle that a third party can check and run again, in a new directory
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// Secret key of minisign that signs the bundle; FLOWAUDIT_PASSWORD holds its password
+    #[arg(long, value_name = "KEYFILE", requires = "evidence")]
+    pub sign: Option<PathBuf>,
     /// Forms of the audit
     #[command(flatten)]
     pub outputs: OutputArguments,
@@ -149,6 +158,22 @@ pub struct ReportArguments {
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,
+}
+
+/// `flowaudit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The directory that --evidence wrote
+    pub bundle: PathBuf,
+    /// Public key that has to have signed it
+    #[arg(short = 'P', long, value_name = "KEY", conflicts_with = "public_key_file")]
+    pub public_key: Option<String>,
+    /// File of that public key
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pub public_key_file: Option<PathBuf>,
+    /// Directory of the captures: the audit runs again and has to give the same bytes
+    #[arg(long, value_name = "DIR")]
+    pub inputs: Option<PathBuf>,
 }
 
 /// `flowaudit matrix`.
@@ -305,6 +330,14 @@ Exit codes:
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  flowaudit verify evidence/                         every digest
+  flowaudit verify evidence/ -p auditor.pub          and the signature
+  flowaudit verify evidence/ --inputs captures/      and the audit itself, run again
+
+Exit codes: 0 whole, 1 altered, 2 could not run";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:

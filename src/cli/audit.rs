@@ -10,15 +10,17 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::args::AuditArguments;
+use super::evidence::{self, Made};
 use super::exit::{self, Failure};
 use super::options;
 use super::packets;
 use super::progress::Progress;
-use super::report::{check_outputs, is_dash, write_all, write_one};
+use super::report::{check_outputs, is_dash, said, write_all, write_one};
 use crate::audit::{Judged, judge};
 use crate::capture::{self, Capture};
 use crate::ledger::{self, Ledger, Observation};
 use crate::matrix::Matrix;
+use crate::report::bundle::SecretKey;
 use crate::report::flows::{self, Form};
 use crate::wire::Timestamp;
 
@@ -28,11 +30,16 @@ use crate::wire::Timestamp;
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     check_outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.write.as_deref()])?;
-    if arguments.write.is_some() {
-        packets::check_files(&arguments.captures, "-w")?;
+    for (option, _) in
+        [("-w", &arguments.write), ("--evidence", &arguments.evidence)].iter().filter(|(_, path)| path.is_some())
+    {
+        packets::check_files(&arguments.captures, option)?;
     }
+    arguments.evidence.as_deref().map(evidence::check_free).transpose()?;
+    let key = arguments.sign.as_deref().map(evidence::key).transpose()?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
-    let matrix = Matrix::load(&options::site(&arguments.site)?)?;
+    let site = options::site(&arguments.site)?;
+    let matrix = Matrix::load(&site)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
@@ -43,7 +50,16 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
         write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
     });
     let packets_whole = write_packets(arguments, &observation, &judged)?;
-    finish(arguments, &judged, flows_whole && packets_whole)
+    let made = Made { arguments, site: &site, matrix: &matrix, seen: &observation, judged: &judged };
+    let bundle_whole = write_bundle(&made, key.as_ref())?;
+    finish(arguments, &judged, flows_whole && packets_whole && bundle_whole)
+}
+
+/// Writes the bundle where that was asked for.
+fn write_bundle(made: &Made<'_>, key: Option<&SecretKey>) -> Result<bool, Failure> {
+    let Some(target) = made.arguments.evidence.as_deref() else { return Ok(true) };
+    packets::check_whole(made.seen, "--evidence")?;
+    Ok(said(&target.display().to_string(), evidence::write(target, made, key)))
 }
 
 /// Writes the packets behind the findings where that was asked for.
@@ -64,7 +80,10 @@ fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Resu
 }
 
 /// Reads every capture to its end, or until a signal asks to stop.
-fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
+///
+/// # Errors
+/// A capture cannot be read.
+pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
     let mut captures = Capture::open(&arguments.captures, &capture_options(arguments)).map_err(unreadable)?;
     if !arguments.look.quiet {
@@ -89,7 +108,8 @@ fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     Ok(ledger.settle())
 }
 
-fn capture_options(arguments: &AuditArguments) -> capture::Options {
+/// How the captures are read.
+pub fn capture_options(arguments: &AuditArguments) -> capture::Options {
     let at = |time: jiff::Timestamp| {
         // Packet time ends in 2262; a bound beyond it bounds nothing.
         Timestamp::from_nanoseconds(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))

@@ -12,12 +12,14 @@ use self::exit::Failure;
 
 mod args;
 mod audit;
+mod evidence;
 mod exit;
 mod matrix;
 mod options;
 mod packets;
 mod progress;
 mod report;
+mod verify;
 
 /// Runs the program.
 #[must_use]
@@ -44,6 +46,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Audit(arguments) => audit::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Matrix(command) => matrix::run(command),
         Command::Site(command) => matrix::run_site(command),
     }
@@ -53,6 +56,6 @@ const fn wish(arguments: &Arguments) -> Color {
     match &arguments.command {
         Command::Audit(arguments) => arguments.look.color,
         Command::Report(arguments) => arguments.look.color,
-        Command::Matrix(_) | Command::Site(_) => Color::Auto,
+        Command::Verify(_) | Command::Matrix(_) | Command::Site(_) => Color::Auto,
     }
 }

@@ -98,7 +98,8 @@ pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn said(name: &str, written: io::Result<()>) -> bool {
+/// Says what could not be written; whether it was.
+pub fn said(name: &str, written: io::Result<()>) -> bool {
     match written {
         Ok(()) => true,
         Err(fault) => {

@@ -3,6 +3,7 @@
 //! never reads a clock, and escapes whatever came from outside.
 
 pub mod atomic;
+pub mod bundle;
 pub mod community;
 pub mod csv;
 pub mod escape;
