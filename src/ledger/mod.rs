@@ -26,6 +26,6 @@ mod tests;
 
 pub use locate::Locator;
 pub use observation::{
-    Announcement, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
+    Announcement, Announcer, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};
