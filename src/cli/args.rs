@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::evidence::EvidenceArguments;
+use super::verify::{self, VerifyArguments};
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -32,7 +34,7 @@ pub enum Command {
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
     /// Check that a bundle (--evidence) is whole and unaltered
-    #[command(after_help = VERIFY_EXAMPLES)]
+    #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArguments),
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
@@ -69,15 +71,9 @@ pub struct AuditArguments {
     /// One line per flow, to a .csv or .jsonl file
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
-    /// The packets behind the findings as pcapng, each with a comment that names its finding
-    #[arg(short, long, value_name = "FILE")]
-    pub write: Option<PathBuf>,
-    /// A bundle that a third party can check and run again, in a new directory
-    #[arg(long, value_name = "DIR")]
-    pub evidence: Option<PathBuf>,
-    /// Secret key of minisign that signs the bundle; FLOWAUDIT_PASSWORD holds its password
-    #[arg(long, value_name = "KEYFILE", requires = "evidence")]
-    pub sign: Option<PathBuf>,
+    /// Evidence that others can check
+    #[command(flatten)]
+    pub evidence: EvidenceArguments,
     /// Forms of the audit
     #[command(flatten)]
     pub outputs: OutputArguments,
@@ -166,22 +162,6 @@ pub struct ReportArguments {
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,
-}
-
-/// `flowaudit verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArguments {
-    /// The directory that --evidence wrote
-    pub bundle: PathBuf,
-    /// Public key that has to have signed it
-    #[arg(short = 'P', long, value_name = "KEY", conflicts_with = "public_key_file")]
-    pub public_key: Option<String>,
-    /// File of that public key
-    #[arg(short = 'p', long, value_name = "FILE")]
-    pub public_key_file: Option<PathBuf>,
-    /// Directory of the captures: the audit runs again and has to give the same bytes
-    #[arg(long, value_name = "DIR")]
-    pub inputs: Option<PathBuf>,
 }
 
 /// `flowaudit matrix`.
@@ -343,14 +323,6 @@ Exit codes:
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
-
-const VERIFY_EXAMPLES: &str = "\
-Examples:
-  flowaudit verify evidence/                         every digest
-  flowaudit verify evidence/ -p auditor.pub          and the signature
-  flowaudit verify evidence/ --inputs captures/      and the audit itself, run again
-
-Exit codes: 0 whole, 1 altered, 2 could not run";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:

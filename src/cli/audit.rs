@@ -29,14 +29,8 @@ use crate::wire::Timestamp;
 /// # Errors
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
-    check_outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.write.as_deref()])?;
-    for (option, _) in
-        [("-w", &arguments.write), ("--evidence", &arguments.evidence)].iter().filter(|(_, path)| path.is_some())
-    {
-        packets::check_files(&arguments.captures, option)?;
-    }
-    arguments.evidence.as_deref().map(evidence::check_free).transpose()?;
-    let key = arguments.sign.as_deref().map(evidence::key).transpose()?;
+    check_outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.evidence.write.as_deref()])?;
+    let key = evidence::ready(&arguments.evidence, &arguments.captures)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let site = options::site(&arguments.site)?;
     let matrix = Matrix::load(&site)?;
@@ -57,21 +51,21 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
 
 /// Writes the bundle where that was asked for.
 fn write_bundle(made: &Made<'_>, key: Option<&SecretKey>) -> Result<bool, Failure> {
-    let Some(target) = made.arguments.evidence.as_deref() else { return Ok(true) };
+    let Some(target) = made.arguments.evidence.bundle.as_deref() else { return Ok(true) };
     packets::check_whole(made.seen, "--evidence")?;
     Ok(said(&target.display().to_string(), evidence::write(target, made, key)))
 }
 
 /// Writes the packets behind the findings where that was asked for.
 fn write_packets(arguments: &AuditArguments, seen: &Observation, judged: &Judged) -> Result<bool, Failure> {
-    let Some(path) = arguments.write.as_deref() else { return Ok(true) };
+    let Some(path) = arguments.evidence.write.as_deref() else { return Ok(true) };
     packets::check_whole(seen, "-w")?;
     let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments) };
     Ok(write_one(path, |out| packets::write(out, &again, seen, judged)))
 }
 
 fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Result<u8, Failure> {
-    let stdout_taken = [&arguments.flows, &arguments.write].into_iter().flatten().any(|path| is_dash(path));
+    let stdout_taken = [&arguments.flows, &arguments.evidence.write].into_iter().flatten().any(|path| is_dash(path));
     write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
     if !logs_whole {
         return Err(Failure::Unwritten);

@@ -4,8 +4,10 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
 
 use super::args::{AuditArguments, SiteArguments};
 use super::audit::capture_options;
@@ -24,6 +26,20 @@ pub const AUDIT: &str = "audit.json";
 /// The flow log.
 pub const FLOWS: &str = "flows.csv";
 
+/// Evidence that others can check.
+#[derive(Debug, Args)]
+pub struct EvidenceArguments {
+    /// The packets behind the findings as pcapng, each with a comment that names its finding
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// A bundle that a third party can check and run again, in a new directory
+    #[arg(long = "evidence", value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+    /// Secret key of minisign that signs the bundle; FLOWAUDIT_PASSWORD holds its password
+    #[arg(long, value_name = "KEYFILE", requires = "bundle")]
+    pub sign: Option<PathBuf>,
+}
+
 /// What a bundle is made of.
 pub struct Made<'audit> {
     /// The command line.
@@ -38,27 +54,30 @@ pub struct Made<'audit> {
     pub judged: &'audit Judged,
 }
 
-/// Reads the key that will sign, so that a wrong one is said before an hour of reading.
+/// Refuses, before an hour of reading, what could not be written after it; gives the key that will
+/// sign.
 ///
 /// # Errors
-/// It cannot be read, is no key, or its password is wrong.
-pub fn key(path: &Path) -> Result<SecretKey, Failure> {
+/// A capture can be read only once, something stands where the bundle should, or the key is none.
+pub fn ready(arguments: &EvidenceArguments, captures: &[PathBuf]) -> Result<Option<SecretKey>, Failure> {
+    if arguments.write.is_some() {
+        packets::check_files(captures, "-w")?;
+    }
+    if let Some(target) = &arguments.bundle {
+        packets::check_files(captures, "--evidence")?;
+        // Begun and dropped: nothing of it stays.
+        let begun = Builder::new(target);
+        begun.map_err(|fault| Failure::plain(format!("--evidence {}: {fault}", target.display())))?;
+    }
+    arguments.sign.as_deref().map(key).transpose()
+}
+
+fn key(path: &Path) -> Result<SecretKey, Failure> {
     let fault = |fault: io::Error| {
         Failure::plain(format!("--sign {}: {fault}; give a secret key that `minisign -G` wrote", path.display()))
     };
     let text = fs::read_to_string(path).map_err(fault)?;
     SecretKey::parse(&text, password).map_err(fault)
-}
-
-/// Refuses a directory that holds something, before an hour of reading.
-///
-/// # Errors
-/// No bundle can be written at `target`.
-pub fn check_free(target: &Path) -> Result<(), Failure> {
-    match Builder::new(target) {
-        Ok(_) => Ok(()),
-        Err(fault) => Err(Failure::plain(format!("--evidence {}: {fault}", target.display()))),
-    }
 }
 
 /// Writes the bundle, whole or not at all.
@@ -138,9 +157,7 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
         fail_on: _,
         threads: _,
         flows: _,
-        write: _,
         evidence: _,
-        sign: _,
         outputs: _,
         look: _,
     } = arguments;

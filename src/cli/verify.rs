@@ -6,9 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Args, Parser};
 
-use super::args::{Arguments, AuditArguments, Command, VerifyArguments};
+use super::args::{Arguments, AuditArguments, Command};
 use super::audit::observe;
 use super::evidence::{AUDIT, FLOWS, flow_log};
 use super::exit::{self, Failure};
@@ -18,6 +18,22 @@ use crate::audit::judge;
 use crate::matrix::{Matrix, Site};
 use crate::report::bundle::{Altered, InputSubject, Predicate, Signature, Statement, Survey, VerifyingKey, digest_of};
 use crate::report::{escape, json};
+
+/// `flowaudit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The directory that --evidence wrote
+    pub bundle: PathBuf,
+    /// Public key that has to have signed it
+    #[arg(short = 'P', long, value_name = "KEY", conflicts_with = "public_key_file")]
+    pub public_key: Option<String>,
+    /// File of that public key
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pub public_key_file: Option<PathBuf>,
+    /// Directory of the captures: the audit runs again and has to give the same bytes
+    #[arg(long, value_name = "DIR")]
+    pub inputs: Option<PathBuf>,
+}
 
 /// Checks a bundle.
 ///
@@ -176,3 +192,12 @@ fn site(bundle: &Path, arguments: &mut AuditArguments, made: &Predicate) -> Resu
 fn altered(member: &str, what: &str) -> Wrong {
     Wrong::Altered(Altered { member: member.to_owned(), what: what.to_owned() })
 }
+
+/// What its help ends with.
+pub const EXAMPLES: &str = "\
+Examples:
+  flowaudit verify evidence/                         every digest
+  flowaudit verify evidence/ -p auditor.pub          and the signature
+  flowaudit verify evidence/ --inputs captures/      and the audit itself, run again
+
+Exit codes: 0 whole, 1 altered, 2 could not run";
