@@ -5,11 +5,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
+use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
 use super::taps::Taps;
@@ -19,6 +20,8 @@ use crate::wire::{Frame, FrameRef, LinkType, Timestamp};
 /// One input while it is read.
 pub(super) struct Slot {
     source: Source,
+    /// Ends the reading of a silent pipe.
+    stop: Arc<AtomicBool>,
     /// Distinguishes the inputs before their order is known; the digest goes by it.
     pub(super) serial: u32,
     /// Time of the first packet, where it was looked up; decides the order of the inputs.
@@ -35,10 +38,11 @@ pub(super) struct Slot {
 
 impl Slot {
     /// An input that is not open yet.
-    pub(super) fn new(source: Source, serial: u32) -> Self {
+    pub(super) fn new(source: Source, serial: u32, stop: &Arc<AtomicBool>) -> Self {
         let input = Input { path: source.named.clone(), state: InputState::Stopped, ..Input::default() };
         Self {
             source,
+            stop: Arc::clone(stop),
             serial,
             first: None,
             reader: None,
@@ -216,8 +220,9 @@ impl Slot {
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, CaptureError> {
         match self.source.door {
-            Door::Stdin => Ok(Box::new(io::stdin())),
-            Door::File | Door::Stream => match File::open(&self.source.path) {
+            Door::Stdin => Ok(Box::new(Pipe::stdin(Arc::clone(&self.stop)))),
+            Door::Stream => Ok(Box::new(Pipe::open(self.source.path.clone(), Arc::clone(&self.stop)))),
+            Door::File => match File::open(&self.source.path) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) => Err(CaptureError::from_io(&self.source.named, 0, error)),
             },

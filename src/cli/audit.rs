@@ -2,7 +2,7 @@
 //! so that a wrong site is said before an hour of reading, then every capture, then judges.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,10 +15,10 @@ use super::exit::{self, Failure};
 use super::options;
 use super::packets;
 use super::progress::Progress;
-use super::report::{check_outputs, is_dash, said, write_all, write_one};
+use super::report::{check_inputs, check_outputs, is_dash, said, write_all, write_one};
 use crate::audit::{Judged, judge};
-use crate::capture::{self, Capture};
-use crate::ledger::{self, Ledger, Observation};
+use crate::capture::{self, Capture, CaptureError};
+use crate::ledger::{self, Input, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
 use crate::report::bundle::SecretKey;
 use crate::report::flows::{self, Form};
@@ -29,7 +29,10 @@ use crate::wire::Timestamp;
 /// # Errors
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
-    check_outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.evidence.write.as_deref()])?;
+    let logs = [arguments.flows.as_deref(), arguments.evidence.write.as_deref()];
+    check_outputs(&arguments.outputs, &logs)?;
+    check_inputs(&arguments.outputs, &logs, arguments.captures.iter().cloned())?;
+    check_window(arguments)?;
     let key = evidence::ready(&arguments.evidence, &arguments.captures)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let site = options::site(&arguments.site)?;
@@ -38,6 +41,9 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
     let observation = observe(arguments)?;
+    // Patterns and directories have named their files only now.
+    let read = observation.inputs.iter().map(|input| PathBuf::from(&input.path));
+    check_inputs(&arguments.outputs, &logs, read)?;
     let judged = judge(&observation, &matrix);
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole = log.is_none_or(|(path, form)| {
@@ -47,6 +53,15 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     let made = Made { arguments, site: &site, matrix: &matrix, seen: &observation, judged: &judged };
     let bundle_whole = write_bundle(&made, key.as_ref())?;
     finish(arguments, &judged, flows_whole && packets_whole && bundle_whole)
+}
+
+fn check_window(arguments: &AuditArguments) -> Result<(), Failure> {
+    match (arguments.from, arguments.to) {
+        (Some(from), Some(to)) if from >= to => {
+            Err(Failure::plain(format!("--from {from} is not before --to {to}: no packet can lie between them")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the bundle where that was asked for.
@@ -60,7 +75,7 @@ fn write_bundle(made: &Made<'_>, key: Option<&SecretKey>) -> Result<bool, Failur
 fn write_packets(arguments: &AuditArguments, seen: &Observation, judged: &Judged) -> Result<bool, Failure> {
     let Some(path) = arguments.evidence.write.as_deref() else { return Ok(true) };
     packets::check_whole(seen, "-w")?;
-    let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments) };
+    let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments, &Arc::default()) };
     Ok(write_one(path, |out| packets::write(out, &again, seen, judged)))
 }
 
@@ -79,7 +94,11 @@ fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Resu
 /// A capture cannot be read.
 pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
-    let mut captures = Capture::open(&arguments.captures, &capture_options(arguments)).map_err(unreadable)?;
+    let mut captures = match Capture::open(&arguments.captures, &capture_options(arguments, &stop)) {
+        Ok(captures) => captures,
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(nothing_read(arguments)),
+        Err(fault) => return Err(unreadable(fault)),
+    };
     if !arguments.look.quiet {
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
@@ -102,8 +121,17 @@ pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     Ok(ledger.settle())
 }
 
-/// How the captures are read.
-pub fn capture_options(arguments: &AuditArguments) -> capture::Options {
+/// What is known when a signal came before the first byte.
+fn nothing_read(arguments: &AuditArguments) -> Observation {
+    let stopped =
+        |path: &PathBuf| Input { path: path.display().to_string(), state: InputState::Stopped, ..Input::default() };
+    let mut ledger = Ledger::new(ledger::Options::default());
+    ledger.set_inputs(arguments.captures.iter().map(stopped).collect(), Vec::new());
+    ledger.settle()
+}
+
+/// How the captures are read, until `stop` is set.
+pub fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> capture::Options {
     let at = |time: jiff::Timestamp| {
         // Packet time ends in 2262; a bound beyond it bounds nothing.
         Timestamp::from_nanoseconds(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))
@@ -113,6 +141,7 @@ pub fn capture_options(arguments: &AuditArguments) -> capture::Options {
         from: arguments.from.map(at),
         to: arguments.to.map(at),
         filter: arguments.filter.clone(),
+        stop: Arc::clone(stop),
     }
 }
 
@@ -138,8 +167,20 @@ fn flow_form(path: &Path) -> Result<Form, Failure> {
     }
 }
 
-fn unreadable(fault: capture::CaptureError) -> Failure {
-    Failure::plain(format!("cannot read {fault}"))
+fn unreadable(fault: CaptureError) -> Failure {
+    match fault {
+        CaptureError::Filter { .. } | CaptureError::FilterUnavailable { .. } | CaptureError::NoInput => {
+            Failure::plain(fault)
+        }
+        CaptureError::NotFound { .. }
+        | CaptureError::NoPermission { .. }
+        | CaptureError::Read { .. }
+        | CaptureError::Empty { .. }
+        | CaptureError::NotACapture { .. }
+        | CaptureError::NoCaptures { .. }
+        | CaptureError::NoMatch { .. }
+        | CaptureError::BadPattern { .. } => Failure::plain(format!("cannot read {fault}")),
+    }
 }
 
 /// Frames between two moves of the bar.

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -99,7 +100,7 @@ pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Res
         }
         None => None,
     };
-    let options = capture_options(made.arguments);
+    let options = capture_options(made.arguments, &Arc::default());
     let again = packets::Again { captures: &made.arguments.captures, options: &options };
     bundle.add(PACKETS, |out| packets::write(out, &again, made.seen, made.judged))?;
     let inputs = made.seen.inputs.iter().map(subject).collect();

@@ -14,11 +14,14 @@ mod args;
 mod audit;
 mod evidence;
 mod exit;
+mod explain;
 mod matrix;
 mod options;
 mod packets;
 mod progress;
 mod report;
+mod seen;
+mod site;
 mod verify;
 
 /// Runs the program.
@@ -48,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Report(arguments) => report::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Matrix(command) => matrix::run(command),
-        Command::Site(command) => matrix::run_site(command),
+        Command::Site(command) => site::run(command),
     }
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod announcements;
+mod directory;
 mod duplicates;
 mod inversions;
 mod locate;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use locate::Locator;
 pub use observation::{
-    Announcement, Announcer, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
+    Announcement, Announcer, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
+    Resolution, ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};

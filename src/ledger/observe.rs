@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::directory::Directory;
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Inversions;
 use super::names::Names;
@@ -43,6 +44,7 @@ pub struct Ledger {
     pub(super) duplicates: Duplicates,
     pub(super) inversions: BTreeMap<u32, Inversions>,
     pub(super) names: Names,
+    pub(super) directory: Directory,
     pub(super) errors: Vec<QuotingError>,
     /// The first frames of a continuation with several taps: the end of what comes before decides
     /// whether they are copies.
@@ -93,6 +95,7 @@ impl Ledger {
             duplicates: Duplicates::default(),
             inversions: BTreeMap::new(),
             names: Names::default(),
+            directory: Directory::default(),
             errors: Vec::new(),
             head: Vec::new(),
             first: None,
@@ -202,6 +205,7 @@ impl Ledger {
                     (datagram.destination, destination_port),
                     payload,
                 );
+                self.directory.observe(sighting, (datagram.source, source_port), payload);
             }
             Content::Icmp(message) => {
                 if let Some(quote) = message.quote

@@ -33,6 +33,7 @@ impl Ledger {
             resolutions,
             bindings,
             announcements,
+            directory: self.directory.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
             counters: Counters {
@@ -64,6 +65,7 @@ impl Ledger {
         copy.duplicates = self.duplicates.clone();
         copy.inversions = self.inversions.clone();
         copy.names = self.names.clone();
+        copy.directory = self.directory.clone();
         copy.errors.clone_from(&self.errors);
         copy.first = self.first;
         copy.last = self.last;
