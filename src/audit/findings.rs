@@ -34,9 +34,11 @@ const EXPIRED_WAIVER: Severity = Severity::Medium;
 /// Two different answers to one question: somebody forges.
 const DNS_RACE: Severity = Severity::High;
 
-/// A finding and what would settle it.
+/// A finding, the flows that it rests on, and what would settle it.
 pub(super) struct Found {
     pub(super) finding: Finding,
+    /// Indices into the flows of the observation, in order.
+    pub(super) flows: Vec<u32>,
     pub(super) next: Vec<NextStep>,
 }
 
@@ -87,7 +89,7 @@ fn of_row(rows: &Rows<'_>, id: RowId, row: &Row, result: &RowResult) -> Found {
     let head = Head { kind: result.status.name(), severity: row.severity, row: &row.id, key: "", summary };
     let finding = finding(rows, head, result.reason.clone(), &flows);
     let next = steps(rows, id, &indices, result, &finding.id);
-    Found { finding, next }
+    Found { finding, flows: places(rows, &flows), next }
 }
 
 fn of_atom(rows: &Rows<'_>, id: RowId, index: u16, row: &Row, atom: &AtomResult) -> Found {
@@ -98,7 +100,7 @@ fn of_atom(rows: &Rows<'_>, id: RowId, index: u16, row: &Row, atom: &AtomResult)
     let detail = flows.iter().rev().find(|flow| flow.outcome.is_blocked()).map(|flow| words::block(flow));
     let finding = finding(rows, head, detail.unwrap_or_default(), &flows);
     let next = requests(rows, id, &[index], &finding.id);
-    Found { finding, next }
+    Found { finding, flows: places(rows, &flows), next }
 }
 
 /// Flows that a finding about a row rests on: the blocked ones of peers that never opened.
@@ -127,7 +129,7 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let finding = finding(rows, head, detail, &flows);
     let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix, group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
-    Found { finding, next }
+    Found { finding, flows: places(rows, &flows), next }
 }
 
 /// Broadcast and multicast: said to everybody, got through to nobody in particular.
@@ -153,7 +155,7 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
             let finding = finding(rows, head, detail, &flows);
             let text = words::renew_waiver(&waiver.text, &waiver.owner);
             let next = vec![NextStep { finding: finding.id.clone(), text, ..NextStep::default() }];
-            Found { finding, next }
+            Found { finding, flows: places(rows, &flows), next }
         })
         .collect()
 }
@@ -174,7 +176,7 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
         let frames = [Some(race.question), race.answer].into_iter().flatten();
         finding.evidence = evidence::frames_of(rows.observation, frames);
         finding.first = Some(time::text(race.asked));
-        Found { next: Vec::new(), finding }
+        Found { finding, flows: Vec::new(), next: Vec::new() }
     });
     told.collect()
 }
@@ -198,7 +200,7 @@ fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
         finding.evidence = evidence::frames_of(rows.observation, announced.iter().map(|it| it.frame));
         finding.first = announced.iter().map(|it| it.at).min().map(time::text);
         finding.last = announced.iter().map(|it| it.at).max().map(time::text);
-        Found { next: Vec::new(), finding }
+        Found { finding, flows: Vec::new(), next: Vec::new() }
     });
     told.collect()
 }
@@ -227,6 +229,21 @@ fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversati
         last: flows.iter().map(|flow| flow.last).max().map(time::text),
         evidence: evidence::of(rows.observation, flows.iter().copied()),
     }
+}
+
+/// Where these flows stand in the observation, whose flows are in order of first packet.
+fn places(rows: &Rows<'_>, flows: &[&Conversation]) -> Vec<u32> {
+    let all = &rows.observation.flows;
+    let start = |flow: &Conversation| (flow.first, flow.first_frame);
+    let index = |flow: &&Conversation| {
+        let before = all.partition_point(|other| start(other) < start(flow));
+        let later = all.iter().enumerate().skip(before);
+        later.take_while(|(_, other)| start(other) == start(flow)).find(|(_, other)| std::ptr::eq(*other, *flow))
+    };
+    let mut indices: Vec<u32> =
+        flows.iter().filter_map(index).filter_map(|(index, _)| u32::try_from(index).ok()).collect();
+    indices.sort_unstable();
+    indices
 }
 
 /// What would settle a finding about a row.

@@ -23,6 +23,9 @@ pub struct Judged {
     pub audit: Audit,
     /// Verdicts, parallel to [`Observation::flows`].
     pub flows: Vec<FlowVerdict>,
+    /// The flows that each finding rests on, as indices into [`Observation::flows`]; parallel to
+    /// [`Audit::findings`].
+    pub concerned: Vec<Vec<u32>>,
 }
 
 /// Holds what was seen against what is documented.
@@ -36,8 +39,8 @@ pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
     let scope = Scope::new(matrix);
     let mut judged: Vec<Judgement> = observation.flows.iter().map(|flow| judge_flow(&evidence, &scope, flow)).collect();
     errors::excuse(&observation.flows, &mut judged);
-    let audit = write(observation, matrix, &judged);
-    Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect() }
+    let (audit, concerned) = write(observation, matrix, &judged);
+    Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect(), concerned }
 }
 
 impl Audit {
@@ -83,7 +86,7 @@ fn bystander() -> Judgement {
     Judgement { verdict, contradicted: Vec::new(), undecided: Vec::new(), waiver: None }
 }
 
-fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Audit {
+fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {
     let rows = Rows::new(matrix, observation, judged);
     let results = rows.results();
     let found = findings::all(&rows, &results, judged);
@@ -94,8 +97,8 @@ fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Au
         (true, false) => Answer::Incomplete,
     };
     let next = found.iter().flat_map(|found| found.next.iter().cloned()).collect();
-    let findings: Vec<_> = found.into_iter().map(|found| found.finding).collect();
-    Audit {
+    let (findings, concerned): (Vec<_>, Vec<_>) = found.into_iter().map(|found| (found.finding, found.flows)).unzip();
+    let audit = Audit {
         schema: SCHEMA.to_owned(),
         tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         inputs: inputs(observation),
@@ -109,7 +112,8 @@ fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Au
         waivers: waivers(matrix, judged),
         totals: totals(observation, judged),
         quality,
-    }
+    };
+    (audit, concerned)
 }
 
 /// Version of the audit's serialised form.

@@ -43,6 +43,7 @@ mod source;
 mod taps;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 pub use error::CaptureError;
 pub use inputs::Note;
+pub use write::Writer;
 
 use self::digest::Digests;
 use self::filter::Filter;

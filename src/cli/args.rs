@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::evidence::EvidenceArguments;
+use super::verify::{self, VerifyArguments};
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -34,6 +36,9 @@ pub enum Command {
     /// What changed between two stored audits
     #[command(after_help = super::diff::EXAMPLES)]
     Diff(super::diff::DiffArguments),
+    /// Check that a bundle (--evidence) is whole and unaltered
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArguments),
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
     Matrix(MatrixCommand),
@@ -69,6 +74,9 @@ pub struct AuditArguments {
     /// One line per flow, to a .csv or .jsonl file
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
+    /// Evidence that others can check
+    #[command(flatten)]
+    pub evidence: EvidenceArguments,
     /// Forms of the audit
     #[command(flatten)]
     pub outputs: OutputArguments,
@@ -128,8 +136,8 @@ impl OutputArguments {
     /// reading them. Every form is named here, so that a new one has to answer.
     #[must_use]
     pub const fn quote_digests(&self) -> bool {
-        let Self { json, csv: _, markdown } = self;
-        json.is_some() || markdown.is_some()
+        let Self { json, csv: _, markdown, junit: _, sarif, oscal } = self;
+        json.is_some() || markdown.is_some() || sarif.is_some() || oscal.is_some()
     }
 }
 

@@ -10,14 +10,17 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::args::AuditArguments;
+use super::evidence::{self, Made};
 use super::exit::{self, Failure};
 use super::options;
+use super::packets;
 use super::progress::Progress;
-use super::report::{check_inputs, check_outputs, is_dash, write_all, write_one};
+use super::report::{check_inputs, check_outputs, is_dash, said, write_all, write_one};
 use crate::audit::{Judged, judge};
 use crate::capture::{self, Capture, CaptureError};
 use crate::ledger::{self, Input, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
+use crate::report::bundle::SecretKey;
 use crate::report::flows::{self, Form};
 use crate::wire::Timestamp;
 
@@ -26,24 +29,30 @@ use crate::wire::Timestamp;
 /// # Errors
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
-    check_outputs(&arguments.outputs, arguments.flows.as_deref())?;
-    check_inputs(&arguments.outputs, arguments.flows.as_deref(), arguments.captures.iter().cloned())?;
+    let logs = [arguments.flows.as_deref(), arguments.evidence.write.as_deref()];
+    check_outputs(&arguments.outputs, &logs)?;
+    check_inputs(&arguments.outputs, &logs, arguments.captures.iter().cloned())?;
     check_window(arguments)?;
+    let key = evidence::ready(&arguments.evidence, &arguments.captures)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
-    let matrix = Matrix::load(&options::site(&arguments.site)?)?;
+    let site = options::site(&arguments.site)?;
+    let matrix = Matrix::load(&site)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
     let observation = observe(arguments)?;
     // Patterns and directories have named their files only now.
     let read = observation.inputs.iter().map(|input| PathBuf::from(&input.path));
-    check_inputs(&arguments.outputs, arguments.flows.as_deref(), read)?;
+    check_inputs(&arguments.outputs, &logs, read)?;
     let judged = judge(&observation, &matrix);
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole = log.is_none_or(|(path, form)| {
         write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
     });
-    finish(arguments, &judged, flows_whole)
+    let packets_whole = write_packets(arguments, &observation, &judged)?;
+    let made = Made { arguments, site: &site, matrix: &matrix, seen: &observation, judged: &judged };
+    let bundle_whole = write_bundle(&made, key.as_ref())?;
+    finish(arguments, &judged, flows_whole && packets_whole && bundle_whole)
 }
 
 fn check_window(arguments: &AuditArguments) -> Result<(), Failure> {
@@ -55,17 +64,35 @@ fn check_window(arguments: &AuditArguments) -> Result<(), Failure> {
     }
 }
 
-fn finish(arguments: &AuditArguments, judged: &Judged, flows_whole: bool) -> Result<u8, Failure> {
-    let stdout_taken = arguments.flows.as_deref().is_some_and(is_dash);
+/// Writes the bundle where that was asked for.
+fn write_bundle(made: &Made<'_>, key: Option<&SecretKey>) -> Result<bool, Failure> {
+    let Some(target) = made.arguments.evidence.bundle.as_deref() else { return Ok(true) };
+    packets::check_whole(made.seen, "--evidence")?;
+    Ok(said(&target.display().to_string(), evidence::write(target, made, key)))
+}
+
+/// Writes the packets behind the findings where that was asked for.
+fn write_packets(arguments: &AuditArguments, seen: &Observation, judged: &Judged) -> Result<bool, Failure> {
+    let Some(path) = arguments.evidence.write.as_deref() else { return Ok(true) };
+    packets::check_whole(seen, "-w")?;
+    let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments, &Arc::default()) };
+    Ok(write_one(path, |out| packets::write(out, &again, seen, judged)))
+}
+
+fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Result<u8, Failure> {
+    let stdout_taken = [&arguments.flows, &arguments.evidence.write].into_iter().flatten().any(|path| is_dash(path));
     write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
-    if !flows_whole {
+    if !logs_whole {
         return Err(Failure::Unwritten);
     }
     Ok(exit::of_audit(&judged.audit, arguments.fail_on.into()))
 }
 
 /// Reads every capture to its end, or until a signal asks to stop.
-fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
+///
+/// # Errors
+/// A capture cannot be read.
+pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
     let mut captures = match Capture::open(&arguments.captures, &capture_options(arguments, &stop)) {
         Ok(captures) => captures,
@@ -104,13 +131,16 @@ fn nothing_read(arguments: &AuditArguments) -> Observation {
     ledger.settle()
 }
 
-fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> capture::Options {
+/// How the captures are read, until `stop` is set.
+pub fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> capture::Options {
     let at = |time: jiff::Timestamp| {
         // Packet time ends in 2262; a bound beyond it bounds nothing.
         Timestamp::from_nanoseconds(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))
     };
     capture::Options {
-        digests: arguments.outputs.quote_digests() || (arguments.look.verbose && !arguments.look.quiet),
+        digests: arguments.outputs.quote_digests()
+            || arguments.evidence.bundle.is_some()
+            || (arguments.look.verbose && !arguments.look.quiet),
         from: arguments.from.map(at),
         to: arguments.to.map(at),
         filter: arguments.filter.clone(),

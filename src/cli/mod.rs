@@ -13,14 +13,17 @@ use self::exit::Failure;
 mod args;
 mod audit;
 mod diff;
+mod evidence;
 mod exit;
 mod explain;
 mod matrix;
 mod options;
+mod packets;
 mod progress;
 mod report;
 mod seen;
 mod site;
+mod verify;
 
 /// Runs the program.
 #[must_use]
@@ -48,6 +51,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Audit(arguments) => audit::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Matrix(command) => matrix::run(command),
         Command::Site(command) => site::run(command),
     }
@@ -58,6 +62,6 @@ const fn wish(arguments: &Arguments) -> Color {
         Command::Audit(arguments) => arguments.look.page.color,
         Command::Report(arguments) => arguments.look.page.color,
         Command::Diff(arguments) => arguments.look.page.color,
-        Command::Matrix(_) | Command::Site(_) => Color::Auto,
+        Command::Verify(_) | Command::Matrix(_) | Command::Site(_) => Color::Auto,
     }
 }

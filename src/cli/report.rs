@@ -19,9 +19,9 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     let Some(path) = arguments.audit.as_deref().filter(|_| !arguments.schema) else {
         return to_stdout(|out| out.write_all(schema::AUDIT.as_bytes())).map(|()| 0).map_err(unwritten_stdout);
     };
-    check_outputs(&arguments.outputs, None)?;
+    check_outputs(&arguments.outputs, &[])?;
     let audit = read(path)?;
-    check_inputs(&arguments.outputs, None, [path.to_owned()])?;
+    check_inputs(&arguments.outputs, &[], [path.to_owned()])?;
     write_all(&audit, &arguments.outputs, &arguments.look, false)?;
     Ok(exit::of_audit(&audit, arguments.fail_on.into()))
 }
@@ -30,8 +30,8 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// More than one form goes to `-` or to the same file.
-pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
-    let all = named(outputs, flows);
+pub fn check_outputs(outputs: &OutputArguments, others: &[Option<&Path>]) -> Result<(), Failure> {
+    let all = named(outputs, others);
     if all.iter().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
     }
@@ -51,10 +51,10 @@ pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<
 /// A report has the name of an input.
 pub fn check_inputs(
     outputs: &OutputArguments,
-    flows: Option<&Path>,
+    others: &[Option<&Path>],
     inputs: impl IntoIterator<Item = PathBuf>,
 ) -> Result<(), Failure> {
-    let places: Vec<PathBuf> = named(outputs, flows).into_iter().filter_map(place).collect();
+    let places: Vec<PathBuf> = named(outputs, others).into_iter().filter_map(place).collect();
     match inputs.into_iter().find(|input| place(input).is_some_and(|input| places.contains(&input))) {
         Some(input) => {
             Err(Failure::plain(format!("{}: a report would replace this input; give it another name", input.display())))
@@ -63,9 +63,9 @@ pub fn check_inputs(
     }
 }
 
-fn named<'path>(outputs: &'path OutputArguments, flows: Option<&'path Path>) -> Vec<&'path Path> {
+fn named<'path>(outputs: &'path OutputArguments, others: &[Option<&'path Path>]) -> Vec<&'path Path> {
     let forms = forms(outputs).map(|(path, _)| path.as_deref());
-    forms.into_iter().chain([flows]).flatten().collect()
+    forms.into_iter().chain(others.iter().copied()).flatten().collect()
 }
 
 /// The file that a path names, in one way of writing; `None` for streams, which many may share.
@@ -150,7 +150,7 @@ pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Says what could not be written.
+/// Says what could not be written; whether it was.
 pub fn said(name: &str, written: io::Result<()>) -> bool {
     match written {
         Ok(()) => true,

@@ -16,6 +16,7 @@ mod announcements;
 mod directory;
 mod duplicates;
 mod inversions;
+mod locate;
 mod merge;
 mod names;
 mod observation;
@@ -24,6 +25,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use locate::Locator;
 pub use observation::{
     Announcement, Announcer, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
     Resolution, ResolutionResult, TapInfo,

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod atomic;
+pub mod bundle;
 pub mod community;
 pub mod csv;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod oscal;
+pub mod packets;
 pub mod sarif;
 pub mod schema;
 pub mod site;
