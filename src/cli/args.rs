@@ -106,6 +106,9 @@ pub struct OutputArguments {
     /// Findings and rows as a table
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// The report as one page to look at, with a port map; needs no network and no script
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// The report as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
@@ -160,6 +163,14 @@ pub enum MatrixCommand {
         /// In which form
         #[arg(long, value_name = "FORM", value_enum, default_value_t = PackForm::Toml)]
         form: PackForm,
+    },
+    /// Draw who may talk to whom, as SVG on standard output
+    Draw {
+        /// A shipped pack or a file (.toml, .md, .csv); without it the packs of the site, or ams
+        pack: Option<String>,
+        /// Name who plays each role here, and mark what is off or nobody plays
+        #[arg(short, long, value_name = "FILE")]
+        site: Option<PathBuf>,
     },
     /// Check packs, and show every fault with its place
     Check {

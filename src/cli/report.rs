@@ -9,7 +9,7 @@ use super::args::{LookArguments, OutputArguments, ReportArguments};
 use super::exit::{self, Failure};
 use super::options::look;
 use crate::audit::Audit;
-use crate::report::{atomic, csv, json, markdown, schema, terminal};
+use crate::report::{atomic, csv, html, json, markdown, schema, terminal};
 
 /// `flowaudit report`: the same audit in another form.
 ///
@@ -30,7 +30,8 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
 /// # Errors
 /// More than one form goes to `-`.
 pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
-    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
+    let all =
+        [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.html.as_deref(), outputs.markdown.as_deref(), flows];
     if all.iter().flatten().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
     }
@@ -48,8 +49,12 @@ pub fn write_all(
     looks: &LookArguments,
     stdout_taken: bool,
 ) -> Result<(), Failure> {
-    let forms: [(&Option<PathBuf>, Form); 3] =
-        [(&outputs.json, json::write), (&outputs.csv, csv::write), (&outputs.markdown, markdown::write)];
+    let forms: [(&Option<PathBuf>, Form); 4] = [
+        (&outputs.json, json::write),
+        (&outputs.csv, csv::write),
+        (&outputs.html, html::write),
+        (&outputs.markdown, markdown::write),
+    ];
     let taken = stdout_taken || forms.iter().any(|(path, _)| path.as_deref().is_some_and(is_dash));
     let mut whole = true;
     if !looks.quiet && !taken {
