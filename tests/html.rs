@@ -194,7 +194,6 @@ mod pages {
         for (words, part) in [
             ("matrix draw", "AMS-13"),
             ("matrix draw ams-v2", "<svg"),
-            ("matrix draw windows-member", "<svg"),
             ("matrix draw -s fixtures/site.toml", "not-observable"),
             ("matrix draw ams -s fixtures/site.toml", "10.77.10.5"),
         ] {

@@ -123,6 +123,14 @@ pub struct LookArguments {
     /// Cut no list: every peer, every finding, every reason
     #[arg(short, long)]
     pub verbose: bool,
+    /// The page itself.
+    #[command(flatten)]
+    pub page: PageArguments,
+}
+
+/// The page that is written on.
+#[derive(Debug, Args)]
+pub struct PageArguments {
     /// When to use colour; NO_COLOR is honoured
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -161,8 +169,11 @@ pub enum MatrixCommand {
         /// A shipped pack or a file (.toml, .md, .csv)
         pack: String,
         /// In which form
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = PackForm::Toml)]
+        #[arg(long, visible_alias = "format", value_name = "FORM", value_enum, default_value_t = PackForm::Table)]
         form: PackForm,
+        /// How the table looks.
+        #[command(flatten)]
+        page: PageArguments,
     },
     /// Draw who may talk to whom, as SVG on standard output
     Draw {
@@ -201,11 +212,13 @@ pub enum SiteCommand {
 /// In which form a pack is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PackForm {
+    /// A table for reading.
+    Table,
     /// The pack itself.
     Toml,
-    /// A table of rows.
+    /// The documented four columns, for a page.
     Markdown,
-    /// The same table for a spreadsheet.
+    /// The same columns, for a spreadsheet.
     Csv,
     /// Everything, for programs.
     Json,
@@ -318,6 +331,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   flowaudit report audit.json                        on the terminal
   flowaudit report audit.json --markdown ticket.md
+  flowaudit report audit.json --html page.html       to look at, send and print
   flowaudit report --schema                          the JSON Schema of the audit";
 
 #[cfg(test)]
