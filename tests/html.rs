@@ -130,26 +130,30 @@ mod pages {
             severity: "medium".to_owned(),
             rows: vec!["AMS-05".to_owned()],
             summary: format!("Unexpected 10.77.10.5 -> 198.51.{}.{} tcp/389", number >> 8 & 255, number & 255),
-            detail: HOSTILE.repeat(40),
+            detail: HOSTILE.to_owned(),
             flows: 1,
             packets: 3,
             first: None,
             last: None,
-            evidence: (1..9).map(|frame| EvidenceRef { file: HOSTILE.repeat(40), frame }).collect(),
+            evidence: vec![EvidenceRef { file: HOSTILE.to_owned(), frame: 7 }],
         };
         flood.findings = (0..300_000).map(of_one).collect();
+        for finding in flood.findings.iter_mut().take(600) {
+            finding.detail = HOSTILE.repeat(40);
+            finding.evidence = (1..9).map(|frame| EvidenceRef { file: HOSTILE.repeat(40), frame }).collect();
+        }
         let page = check(&flood);
         assert!(page.contains("299,") && page.contains("left out to keep this page small"));
         let mut wide = audit("hostile.json");
         let row = wide.rows.iter().find(|row| row.atoms.iter().any(|atom| !atom.peers.is_empty())).unwrap().clone();
         let mut atom = row.atoms.iter().find(|atom| !atom.peers.is_empty()).unwrap().clone();
-        atom.service = HOSTILE.repeat(60);
-        atom.peers = vec![atom.peers[0].clone(); 64];
-        atom.peers.iter_mut().for_each(|peer| peer.peer = HOSTILE.repeat(60));
-        wide.rows = vec![row; 5000];
-        wide.rows.iter_mut().for_each(|row| row.atoms = vec![atom.clone(); 20]);
-        wide.inputs = vec![wide.inputs[0].clone(); 5000];
-        wide.quality.gaps = vec![HOSTILE.repeat(60); 5000];
+        atom.service = HOSTILE.repeat(12);
+        atom.peers = vec![atom.peers[0].clone(); 8];
+        atom.peers.iter_mut().for_each(|peer| peer.peer = HOSTILE.repeat(12));
+        wide.rows = vec![row; 450];
+        wide.rows.iter_mut().for_each(|row| row.atoms = vec![atom.clone(); 13]);
+        wide.inputs = vec![wide.inputs[0].clone(); 500];
+        wide.quality.gaps = vec![HOSTILE.repeat(12); 500];
         check(&wide);
     }
 
