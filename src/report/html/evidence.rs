@@ -1,7 +1,7 @@
 //! How far the evidence goes, what it was made from, and how anybody can make it again: quality,
 //! inputs with their digests, packs and site, and the command.
 
-use super::{badge, more};
+use super::{badge, element, more};
 use crate::audit::{Audit, InputEntry, Quality};
 use crate::report::markup::Markup;
 use crate::report::words::{self, Tone};
@@ -62,7 +62,7 @@ fn entry(page: &mut Markup, name: &'static str, value: &str) {
     page.raw("<li><span class=\"term\">")
         .raw(name)
         .raw("</span> <span class=\"value\">")
-        .text(value)
+        .text(if value.is_empty() { "none" } else { value })
         .raw("</span></li>\n");
 }
 
@@ -113,8 +113,8 @@ fn matrix(page: &mut Markup, audit: &Audit) {
         page.raw(if pack.audited { "audited" } else { "baseline" })
             .raw("</td><td data-label=\"Document\">")
             .text(&pack.title);
-        page.raw("<span class=\"quiet\">").text(&pack.reference).raw("</span></td><td data-label=\"SHA-256\"><code>");
-        page.text(&pack.sha256).raw("</code></td></tr>\n");
+        element(page, "<span class=\"quiet\">", &pack.reference, "</span>");
+        page.raw("</td><td data-label=\"SHA-256\"><code>").text(&pack.sha256).raw("</code></td></tr>\n");
     }
     page.raw("</tbody>\n</table>\n<div class=\"box\">\n<ul class=\"grid\">\n");
     let site = &audit.site;

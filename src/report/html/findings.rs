@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{badge, count, frames, more};
+use super::{badge, count, element, frames, more};
 use crate::audit::{Audit, Finding, WaiverResult};
 use crate::report::markup::Markup;
 use crate::report::words::{self, Tone};
@@ -48,7 +48,8 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&str>, several: bool) 
     let tone = if finding.severity == "high" { Tone::Bad } else { Tone::Mixed };
     page.raw("<li class=\"").raw(super::tint(tone)).raw("\">\n<h3>");
     badge(page, tone, &finding.severity);
-    page.raw(" ").text(&finding.summary).raw("</h3>\n<p>").text(&finding.detail).raw("</p>\n");
+    page.raw(" ").text(&finding.summary).raw("</h3>\n");
+    element(page, "<p>", &finding.detail, "</p>\n");
     if let Some(step) = step {
         page.raw("<p class=\"step\"><b>Next:</b> ").text(step).raw("</p>\n");
     }

@@ -119,6 +119,13 @@ fn badge(page: &mut Markup, tone: Tone, word: &str) {
     page.raw("</span> ").text(word).raw("</span>");
 }
 
+/// An element around text; without text there is none.
+fn element(page: &mut Markup, open: &'static str, text: &str, close: &'static str) {
+    if !text.trim().is_empty() {
+        page.raw(open).text(text).raw(close);
+    }
+}
+
 /// What stands for the rest of a list; nothing when there is none.
 fn more(page: &mut Markup, left: usize) {
     if left > 0 {

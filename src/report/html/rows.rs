@@ -1,7 +1,7 @@
 //! The documented rows in document order: what the document says, how it came out and why, and for
 //! each service the peers that it rests on.
 
-use super::{badge, count, frames, more};
+use super::{badge, count, element, frames, more};
 use crate::audit::{AtomResult, Audit, PeerResult, RowResult};
 use crate::report::markup::Markup;
 use crate::report::words::{self, RowSums, Tone};
@@ -39,8 +39,12 @@ fn one(page: &mut Markup, row: &RowResult, several: bool) {
     badge(page, tone, row.status.name());
     page.raw("</td>\n<td data-label=\"Flow\"><span class=\"ends\">").text(&row.from);
     page.raw(" <span aria-hidden=\"true\">→</span><span class=\"sr\">to</span> ").text(&row.to);
-    page.raw("</span><span class=\"quiet\">").text(&row.purpose).raw("</span><span class=\"reason ");
-    page.raw(super::tint(tone)).raw("\">").text(&row.reason).raw("</span></td>\n<td data-label=\"Services\">");
+    page.raw("</span>");
+    element(page, "<span class=\"quiet\">", &row.purpose, "</span>");
+    if !row.reason.trim().is_empty() {
+        page.raw("<span class=\"reason ").raw(super::tint(tone)).raw("\">").text(&row.reason).raw("</span>");
+    }
+    page.raw("</td>\n<td data-label=\"Services\">");
     for atom in row.atoms.iter().take(MOST_ATOMS) {
         service(page, atom, several);
     }
