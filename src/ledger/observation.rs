@@ -144,6 +144,17 @@ pub struct Binding {
     pub answer: FrameRef,
 }
 
+/// Who announced a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Announcer {
+    /// An endpoint mapper (C706, MS-RPCE).
+    EndpointMapper,
+    /// A DCOM activation (MS-DCOM).
+    Activation,
+    /// A SQL Server browser (MC-SQLR).
+    Browser,
+}
+
 /// A port that an endpoint mapper (or DCOM, or SQL browser) gave to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
@@ -155,12 +166,42 @@ pub struct Announcement {
     pub elsewhere: Option<IpAddr>,
     /// The announced TCP port.
     pub port: u16,
+    /// Who announced it.
+    pub by: Announcer,
     /// RPC interface UUID in text form; the instance name for SQL.
     pub interface: String,
     /// When.
     pub at: Timestamp,
     /// Frame of the answer.
     pub frame: FrameRef,
+}
+
+/// What a directory answered about one of its hosts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirectorySign {
+    /// The frame of the answer.
+    pub frame: FrameRef,
+    /// Who sent it.
+    pub speaker: IpAddr,
+    /// The host that it names, canonical.
+    pub host: String,
+    /// What it says of the host.
+    pub says: DirectorySays,
+}
+
+/// What a directory says of a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DirectorySays {
+    /// DNS located this service at it (RFC 2782).
+    Located {
+        /// The name of the service, canonical: `_ldap._tcp.dc._msdcs.corp.example`.
+        service: String,
+    },
+    /// It answered a domain controller ping itself (MS-ADTS 6.3.1).
+    Pinged {
+        /// Its capability bits (MS-ADTS 6.3.1.2).
+        flags: u32,
+    },
 }
 
 /// Everything the captures said, settled: sorted, bounded, independent of how it was read.
@@ -174,6 +215,8 @@ pub struct Observation {
     pub bindings: Vec<Binding>,
     /// Announced ports, in order.
     pub announcements: Vec<Announcement>,
+    /// What a directory said of its hosts, in order.
+    pub directory: Vec<DirectorySign>,
     /// The inputs, in order of their first packet.
     pub inputs: Vec<Input>,
     /// The interfaces of the inputs.
