@@ -117,6 +117,9 @@ pub struct OutputArguments {
     /// Findings and rows as a table
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// The report as one page to look at, with a port map; needs no network and no script
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// The report as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
@@ -135,9 +138,9 @@ impl OutputArguments {
     /// Whether a form was asked for that quotes the SHA-256 of the inputs, which costs as much as
     /// reading them. Every form is named here, so that a new one has to answer.
     #[must_use]
-    pub const fn quote_digests(&self) -> bool {
-        let Self { json, csv: _, markdown, junit: _, sarif, oscal } = self;
-        json.is_some() || markdown.is_some() || sarif.is_some() || oscal.is_some()
+    pub fn quote_digests(&self) -> bool {
+        let Self { json, csv: _, html, markdown, junit: _, sarif, oscal } = self;
+        [json, html, markdown, sarif, oscal].iter().any(|form| form.is_some())
     }
 }
 
@@ -201,6 +204,14 @@ pub enum MatrixCommand {
         /// How the table looks.
         #[command(flatten)]
         page: PageArguments,
+    },
+    /// Draw who may talk to whom, as SVG on standard output
+    Draw {
+        /// A shipped pack or a file (.toml, .md, .csv); without it the packs of the site, or ams
+        pack: Option<String>,
+        /// Name who plays each role here, and mark what is off or nobody plays
+        #[arg(short, long, value_name = "FILE")]
+        site: Option<PathBuf>,
     },
     /// Check packs, and show every fault with its place
     Check {
@@ -413,6 +424,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   flowaudit report audit.json                        on the terminal
   flowaudit report audit.json --markdown ticket.md
+  flowaudit report audit.json --html page.html       to look at, send and print
   flowaudit report --schema                          the JSON Schema of the audit";
 
 #[cfg(test)]

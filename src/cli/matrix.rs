@@ -8,7 +8,8 @@ use super::exit::{self, Failure};
 use super::explain;
 use super::options::{self, path_text};
 use super::report::{to_stdout, unwritten_stdout, write_one};
-use crate::matrix::{self, Faults, Pack};
+use crate::matrix::{self, Faults, Matrix, Pack, Site};
+use crate::report::portmap::PortMap;
 use crate::report::terminal::{self, Detail};
 use crate::report::{escape, words};
 
@@ -20,6 +21,7 @@ pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
     match command {
         MatrixCommand::List => list(),
         MatrixCommand::Show { pack, form, page } => show(pack, *form, page),
+        MatrixCommand::Draw { pack, site } => draw(pack.as_deref(), site.as_deref()),
         MatrixCommand::Check { packs } => check(packs),
         MatrixCommand::Import { table, output } => import(table, output.as_deref()),
         MatrixCommand::Explain(arguments) => explain::run(arguments),
@@ -55,6 +57,19 @@ fn show(name: &str, form: PackForm, page: &PageArguments) -> Result<u8, Failure>
         PackForm::Json => format!("{:#}\n", matrix::show::json(&pack)),
     };
     print(|out| out.write_all(text.as_bytes()))
+}
+
+/// A pack that is named replaces those of the site.
+fn draw(pack: Option<&str>, site: Option<&Path>) -> Result<u8, Failure> {
+    let mut drawn = match site {
+        Some(path) => Site::load(&path_text(path)?)?,
+        None => Site { baseline: Vec::new(), ..Site::default() },
+    };
+    if let Some(pack) = pack {
+        drawn.packs = vec![pack.to_owned()];
+    }
+    let picture = PortMap::of_matrix(&Matrix::load(&drawn)?, site.is_some()).document();
+    print(|out| out.write_all(&picture))
 }
 
 fn check(names: &[String]) -> Result<u8, Failure> {

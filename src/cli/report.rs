@@ -9,7 +9,7 @@ use super::args::{LookArguments, OutputArguments, ReportArguments};
 use super::exit::{self, Failure};
 use super::options::look;
 use crate::audit::Audit;
-use crate::report::{atomic, csv, json, junit, markdown, oscal, sarif, schema, terminal};
+use crate::report::{atomic, csv, html, json, junit, markdown, oscal, sarif, schema, terminal};
 
 /// `flowaudit report`: the same audit in another form.
 ///
@@ -107,10 +107,11 @@ pub fn write_all(
 type Form = fn(&mut dyn Write, &Audit) -> io::Result<()>;
 
 /// Every form that is written from the audit alone, and where it was asked for.
-fn forms(outputs: &OutputArguments) -> [(&Option<PathBuf>, Form); 6] {
+fn forms(outputs: &OutputArguments) -> [(&Option<PathBuf>, Form); 7] {
     [
         (&outputs.json, json::write),
         (&outputs.csv, csv::write),
+        (&outputs.html, html::write),
         (&outputs.markdown, markdown::write),
         (&outputs.junit, junit::write),
         (&outputs.sarif, sarif::write),

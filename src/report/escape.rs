@@ -55,6 +55,24 @@ pub fn markdown(text: &str) -> String {
     shown.replace("www.", "www&#46;").replace("WWW.", "WWW&#46;").trim().to_owned()
 }
 
+/// `text` inside an element or a quoted attribute of HTML or SVG: no markup, no entity, and nothing
+/// that hides or reorders text.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in terminal(text).chars() {
+        match character {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&#39;"),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
 /// Whether `character` could steer a terminal or hide or reorder text.
 #[must_use]
 pub const fn is_hostile(character: char) -> bool {
@@ -123,6 +141,11 @@ mod tests {
             r"zero\\u{200b}width\\u{feff}",
         );
         check("日本 ü", "日本 ü", "日本 ü", "日本 ü");
+    }
+
+    #[test]
+    fn html_holds_no_markup() {
+        assert_eq!(html("<b a=\"'\">&amp;\x1b\u{202e}"), "&lt;b a=&quot;&#39;&quot;&gt;&amp;amp;\\x1b\\u{202e}");
     }
 
     #[test]

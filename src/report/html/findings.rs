@@ -1,0 +1,109 @@
+//! The findings, gravest first as the audit orders them, each with what would settle it and the
+//! packets that it rests on; then the waivers and what they covered.
+
+use std::collections::HashMap;
+
+use super::{badge, count, element, frames, more};
+use crate::audit::{Audit, Finding, WaiverResult};
+use crate::report::markup::Markup;
+use crate::report::words::{self, Tone};
+
+/// Writes both sections.
+pub fn write(page: &mut Markup, audit: &Audit) {
+    page.raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n");
+    if audit.findings.is_empty() {
+        page.raw("<p>None.</p>\n");
+    } else {
+        list(page, audit);
+    }
+    page.raw("</section>\n");
+    waivers(page, audit);
+}
+
+fn list(page: &mut Markup, audit: &Audit) {
+    let mut steps: HashMap<&str, &str> = HashMap::new();
+    for step in &audit.next {
+        steps.entry(&step.finding).or_insert(&step.text);
+    }
+    let severities = ["high", "medium", "low"].into_iter().filter_map(|severity| {
+        let number = count(audit.findings.iter().filter(|finding| finding.severity == severity).count());
+        (number > 0).then(|| format!("{} {severity}", words::thousands(number)))
+    });
+    page.raw("<p class=\"quiet\">")
+        .text(&severities.collect::<Vec<_>>().join(", "))
+        .raw("</p>\n<ol class=\"findings\">\n");
+    let mut shown = 0usize;
+    for finding in audit.findings.iter().take(MOST_FINDINGS) {
+        if page.reaches(LARGEST) {
+            break;
+        }
+        one(page, finding, steps.get(finding.id.as_str()).copied(), audit.inputs.len() > 1);
+        shown = shown.saturating_add(1);
+    }
+    page.raw("</ol>\n");
+    more(page, audit.findings.len().saturating_sub(shown));
+}
+
+fn one(page: &mut Markup, finding: &Finding, step: Option<&str>, several: bool) {
+    let tone = if finding.severity == "high" { Tone::Bad } else { Tone::Mixed };
+    page.raw("<li class=\"").raw(super::tint(tone)).raw("\">\n<h3>");
+    badge(page, tone, &finding.severity);
+    page.raw(" ").text(&finding.summary).raw("</h3>\n");
+    element(page, "<p>", &finding.detail, "</p>\n");
+    if let Some(step) = step {
+        page.raw("<p class=\"step\"><b>Next:</b> ").text(step).raw("</p>\n");
+    }
+    page.raw("<ul class=\"facts\">");
+    let rows = if finding.rows.is_empty() { "no row is near it".to_owned() } else { finding.rows.join(", ") };
+    let flows = format!("{} in {}", words::count(finding.flows, "flow"), words::count(finding.packets, "packet"));
+    let entries = [
+        ("Kind", finding.kind.clone()),
+        (if crate::report::portmap::is_about_a_row(&finding.kind) { "Row" } else { "Nearest row" }, rows),
+        ("Seen", if finding.flows == 0 { "never".to_owned() } else { flows }),
+        ("When (UTC)", words::span(finding.first.as_deref(), finding.last.as_deref())),
+        ("Evidence", frames(&finding.evidence, several, MOST_FRAMES)),
+        ("Finding", finding.id.clone()),
+    ];
+    for (name, value) in entries {
+        if !value.is_empty() {
+            page.raw("<li><span class=\"term\">")
+                .raw(name)
+                .raw("</span> <span class=\"value\">")
+                .text(&value)
+                .raw("</span></li>");
+        }
+    }
+    page.raw("</ul>\n</li>\n");
+}
+
+fn waivers(page: &mut Markup, audit: &Audit) {
+    if audit.waivers.is_empty() {
+        return;
+    }
+    page.raw("<section aria-labelledby=\"waivers\">\n<h2 id=\"waivers\">Waivers</h2>\n<table class=\"cards\">\n");
+    page.raw("<caption>Exceptions that the site grants, and how many flows each covered.</caption>\n<thead><tr>");
+    for name in ["Waiver", "Reason", "Owner", "Until", "Flows"] {
+        page.raw("<th scope=\"col\">").raw(name).raw("</th>");
+    }
+    page.raw("</tr></thead>\n<tbody>\n");
+    for waiver in audit.waivers.iter().take(MOST_WAIVERS) {
+        one_waiver(page, waiver);
+    }
+    page.raw("</tbody>\n</table>\n");
+    more(page, audit.waivers.len().saturating_sub(MOST_WAIVERS));
+    page.raw("</section>\n");
+}
+
+fn one_waiver(page: &mut Markup, waiver: &WaiverResult) {
+    page.raw("<tr><th scope=\"row\">").text(&waiver.text).raw("</th><td data-label=\"Reason\">").text(&waiver.reason);
+    page.raw("</td><td data-label=\"Owner\">").text(&waiver.owner).raw("</td><td data-label=\"Until\">");
+    page.text(waiver.expires.as_deref().unwrap_or("no end")).raw("</td><td data-label=\"Flows\">");
+    page.text(&words::thousands(waiver.flows)).raw("</td></tr>\n");
+}
+
+const MOST_FINDINGS: usize = 500;
+const MOST_FRAMES: usize = 8;
+const MOST_WAIVERS: usize = 100;
+
+/// Bytes at which the list of findings ends.
+const LARGEST: usize = 3_500_000;
