@@ -53,6 +53,18 @@ mod forms {
     }
 
     #[test]
+    fn a_matrix_reads_as_a_table() {
+        for width in [60, 80, 120] {
+            let mut written = Vec::new();
+            let look = Look { width, colour: false, detail: Detail::Full };
+            terminal::write_pack(&mut written, &flowaudit::matrix::load_pack("ams").unwrap(), look).unwrap();
+            let found = String::from_utf8(written).unwrap();
+            assert!(found.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= width), "{width}");
+            check(&format!("ams-{width}.txt"), &found);
+        }
+    }
+
+    #[test]
     fn colour_adds_nothing_but_colour() {
         let (plain, coloured) =
             (page(&audit("findings"), 100, false, Detail::Glance), page(&audit("findings"), 100, true, Detail::Glance));

@@ -120,6 +120,14 @@ pub struct LookArguments {
     /// Cut no list: every peer, every finding, every reason
     #[arg(short, long)]
     pub verbose: bool,
+    /// The page itself.
+    #[command(flatten)]
+    pub page: PageArguments,
+}
+
+/// The page that is written on.
+#[derive(Debug, Args)]
+pub struct PageArguments {
     /// When to use colour; NO_COLOR is honoured
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -158,8 +166,11 @@ pub enum MatrixCommand {
         /// A shipped pack or a file (.toml, .md, .csv)
         pack: String,
         /// In which form
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = PackForm::Toml)]
+        #[arg(long, visible_alias = "format", value_name = "FORM", value_enum, default_value_t = PackForm::Table)]
         form: PackForm,
+        /// How the table looks.
+        #[command(flatten)]
+        page: PageArguments,
     },
     /// Check packs, and show every fault with its place
     Check {
@@ -190,11 +201,13 @@ pub enum SiteCommand {
 /// In which form a pack is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PackForm {
+    /// A table for reading.
+    Table,
     /// The pack itself.
     Toml,
-    /// A table of rows.
+    /// The documented four columns, for a page.
     Markdown,
-    /// The same table for a spreadsheet.
+    /// The same columns, for a spreadsheet.
     Csv,
     /// Everything, for programs.
     Json,

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{MatrixCommand, PackForm, SiteCommand};
+use super::args::{MatrixCommand, PackForm, PageArguments, SiteCommand};
 use super::exit::{self, Failure};
-use super::options::path_text;
+use super::options::{self, path_text};
 use super::report::{to_stdout, unwritten_stdout, write_one};
 use crate::matrix::{self, Faults, Matrix, Pack, Site, Standing};
+use crate::report::terminal::{self, Detail};
 use crate::report::{escape, words};
 
 /// Runs `flowaudit matrix`.
@@ -17,7 +18,7 @@ use crate::report::{escape, words};
 pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
     match command {
         MatrixCommand::List => list(),
-        MatrixCommand::Show { pack, form } => show(pack, *form),
+        MatrixCommand::Show { pack, form, page } => show(pack, *form, page),
         MatrixCommand::Check { packs } => check(packs),
         MatrixCommand::Import { table, output } => import(table, output.as_deref()),
     }
@@ -53,9 +54,10 @@ fn summary(pack: &Pack) -> String {
 }
 
 /// As TOML, a shipped pack is printed as it was written, comments and all.
-fn show(name: &str, form: PackForm) -> Result<u8, Failure> {
+fn show(name: &str, form: PackForm, page: &PageArguments) -> Result<u8, Failure> {
     let pack = matrix::load_pack(name)?;
     let text = match form {
+        PackForm::Table => return print(|out| terminal::write_pack(out, &pack, options::page(page, Detail::Full))),
         PackForm::Toml => matrix::shipped()
             .into_iter()
             .find(|(id, _)| *id == name)

@@ -50,8 +50,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 
 const fn wish(arguments: &Arguments) -> Color {
     match &arguments.command {
-        Command::Audit(arguments) => arguments.look.color,
-        Command::Report(arguments) => arguments.look.color,
+        Command::Audit(arguments) => arguments.look.page.color,
+        Command::Report(arguments) => arguments.look.page.color,
         Command::Matrix(_) | Command::Site(_) => Color::Auto,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anstream::ColorChoice;
 
-use super::args::{Color, LookArguments, SiteArguments};
+use super::args::{Color, LookArguments, PageArguments, SiteArguments};
 use super::exit::Failure;
 use crate::matrix::Site;
 use crate::report::terminal::{Detail, Look};
@@ -49,11 +49,17 @@ pub fn path_text(path: &Path) -> Result<String, Failure> {
 
 /// How the page looks: columns and colour of this terminal unless said otherwise.
 pub fn look(arguments: &LookArguments) -> Look {
+    let detail = if arguments.verbose { Detail::Full } else { Detail::Glance };
+    page(&arguments.page, detail)
+}
+
+/// The same for a page that has one level of detail.
+pub fn page(arguments: &PageArguments, detail: Detail) -> Look {
     let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.clamp(40, 500));
     Look {
         width: arguments.width.or_else(terminal).unwrap_or(100).into(),
         colour: colour(arguments.color, &io::stdout()),
-        detail: if arguments.verbose { Detail::Full } else { Detail::Glance },
+        detail,
     }
 }
 

@@ -225,6 +225,22 @@ fn ports(row: &PackRow) -> String {
     row.services.iter().map(service).collect::<Vec<_>>().join(", ")
 }
 
+/// The services of a row as the document gives them, one text each: variables stand for their
+/// defaults.
+#[must_use]
+pub fn services(row: &PackRow) -> Vec<String> {
+    let filled = |service: &Service| {
+        let mut service = service.clone();
+        for term in service.ports.iter_mut().flatten() {
+            if let PortTerm::Variable { default: Some(range), .. } = term {
+                *term = PortTerm::Range(range.clone());
+            }
+        }
+        service.to_string()
+    };
+    row.services.iter().map(filled).collect()
+}
+
 /// The ports as the document gives them: a variable stands for its default.
 fn default_ports(term: &PortTerm) -> String {
     match term {

@@ -10,9 +10,12 @@ use crate::audit::{Answer, Audit};
 
 mod evidence;
 mod findings;
+mod pack;
 mod page;
 mod rows;
 mod text;
+
+pub use pack::write_pack;
 
 /// How the page looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
