@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+#[cfg(all(feature = "live", unix))]
+use super::watch::{self, WatchArguments};
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -28,6 +30,10 @@ pub enum Command {
     /// Audit captures against the matrix
     #[command(after_help = AUDIT_EXAMPLES, after_long_help = AUDIT_LONG_HELP)]
     Audit(Box<AuditArguments>),
+    /// Audit interfaces while the traffic flows
+    #[cfg(all(feature = "live", unix))]
+    #[command(after_help = watch::EXAMPLES, after_long_help = watch::LONG_HELP)]
+    Watch(Box<WatchArguments>),
     /// Write a stored audit (--json) in another form
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),

@@ -17,6 +17,8 @@ mod matrix;
 mod options;
 mod progress;
 mod report;
+#[cfg(all(feature = "live", unix))]
+mod watch;
 
 /// Runs the program.
 #[must_use]
@@ -42,6 +44,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Command::Watch(arguments) => watch::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Matrix(command) => matrix::run(command),
         Command::Site(command) => matrix::run_site(command),
@@ -51,6 +55,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 const fn wish(arguments: &Arguments) -> Color {
     match &arguments.command {
         Command::Audit(arguments) => arguments.look.page.color,
+        #[cfg(all(feature = "live", unix))]
+        Command::Watch(arguments) => arguments.look.page.color,
         Command::Report(arguments) => arguments.look.page.color,
         Command::Matrix(_) | Command::Site(_) => Color::Auto,
     }

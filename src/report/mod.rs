@@ -6,6 +6,7 @@ pub mod atomic;
 pub mod community;
 pub mod csv;
 pub mod escape;
+pub mod events;
 pub mod flows;
 pub mod json;
 pub mod markdown;
