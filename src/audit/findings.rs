@@ -1,16 +1,20 @@
 //! Rows and groups in, findings out: gravest first, each with a stable id, its packets, and what to
 //! do next. What a finding weighs stands in one table.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use sha2::{Digest, Sha256};
 
 use super::group::{Group, group};
 use super::model::{AtomResult, Finding, NextStep, RowResult, RowStatus, Verdict};
 use super::rows::Rows;
+use super::scope::Scope;
 use super::verdict::Judgement;
 use super::waivers::Hit;
 use super::{evidence, time, words};
 use crate::flow::Conversation;
-use crate::ledger::ResolutionResult;
+use crate::ledger::{Announcement, Resolution, ResolutionResult};
 use crate::matrix::{AtomId, Row, RowId, Severity};
 
 /// What a finding about flows weighs: (verdict, whether a flow got through, severity). Rows bring
@@ -21,6 +25,8 @@ const WEIGHTS: &[(Verdict, bool, Severity)] = &[
     (Verdict::Unexpected, true, Severity::High),
     (Verdict::Unexpected, false, Severity::Medium),
 ];
+/// A mapper that sends its clients to another host.
+const ANNOUNCED_ELSEWHERE: Severity = Severity::High;
 /// An optional part that is blocked costs time-outs, not function.
 const OPTIONAL_BLOCKED: Severity = Severity::Medium;
 /// The exception was granted once; only its date has passed.
@@ -41,6 +47,7 @@ pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &[Judgement]) 
     found.extend(group(&rows.observation.flows, verdicts).iter().map(|group| of_group(rows, group)));
     found.extend(of_waivers(rows, judged));
     found.extend(of_races(rows));
+    found.extend(of_misleading(rows));
     let weight = |found: &Found| std::cmp::Reverse(words::severity_of(&found.finding.severity));
     found.sort_by(|a, b| {
         let key = |f: &Found| (f.finding.kind.clone(), f.finding.rows.clone(), f.finding.id.clone());
@@ -153,8 +160,10 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
 
 /// Questions to which contradicting answers came.
 fn of_races(rows: &Rows<'_>) -> Vec<Found> {
-    let mut races: Vec<_> =
-        rows.observation.resolutions.iter().filter(|q| q.result == ResolutionResult::Conflicting).collect();
+    let scope = Scope::new(rows.matrix);
+    let conflicting = |q: &&Resolution| q.result == ResolutionResult::Conflicting;
+    let ours = |q: &&Resolution| scope.covers_addresses(q.client, q.resolver);
+    let mut races: Vec<_> = rows.observation.resolutions.iter().filter(conflicting).filter(ours).collect();
     races.sort_by(|a, b| (a.client, &a.name, a.asked).cmp(&(b.client, &b.name, b.asked)));
     races.dedup_by(|a, b| (a.client, &a.name) == (b.client, &b.name));
     let told = races.into_iter().map(|race| {
@@ -165,6 +174,30 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
         let frames = [Some(race.question), race.answer].into_iter().flatten();
         finding.evidence = evidence::frames_of(rows.observation, frames);
         finding.first = Some(time::text(race.asked));
+        Found { next: Vec::new(), finding }
+    });
+    told.collect()
+}
+
+/// Endpoint mappers that name another host than themselves: that is no knowledge, it is a lead astray.
+fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
+    let scope = Scope::new(rows.matrix);
+    let mut groups: BTreeMap<(IpAddr, IpAddr, IpAddr), Vec<&Announcement>> = BTreeMap::new();
+    for announcement in &rows.observation.announcements {
+        let Some(elsewhere) = announcement.elsewhere else { continue };
+        if scope.covers_addresses(announcement.client, announcement.server) {
+            let key = (announcement.server, announcement.client, elsewhere);
+            groups.entry(key).or_default().push(announcement);
+        }
+    }
+    let told = groups.into_iter().map(|((server, client, elsewhere), announced)| {
+        let key = format!("{server} {client} {elsewhere}");
+        let summary = words::elsewhere_summary(server, client, elsewhere);
+        let head = Head { kind: "announced-elsewhere", severity: ANNOUNCED_ELSEWHERE, row: "", key: &key, summary };
+        let mut finding = finding(rows, head, words::elsewhere_detail(), &[]);
+        finding.evidence = evidence::frames_of(rows.observation, announced.iter().map(|it| it.frame));
+        finding.first = announced.iter().map(|it| it.at).min().map(time::text);
+        finding.last = announced.iter().map(|it| it.at).max().map(time::text);
         Found { next: Vec::new(), finding }
     });
     told.collect()

@@ -15,10 +15,15 @@ use crate::matrix::{Basis, Facts, Matrix, Peer, Standing};
 use crate::wire::{Timestamp, Transport};
 
 /// Every binding that counts, by client and address and by client and name.
+#[derive(Default)]
 pub(super) struct Names<'audit> {
     by_address: BTreeMap<(IpAddr, IpAddr), Vec<&'audit Binding>>,
     by_name: BTreeMap<(IpAddr, &'audit str), Vec<&'audit Binding>>,
     races: BTreeMap<(IpAddr, &'audit str), &'audit Resolution>,
+    /// At a mirror, what resolvers told anybody, by address: a claim may be checked against it.
+    told: BTreeMap<IpAddr, Vec<&'audit Binding>>,
+    /// At a mirror, names for which contradicting answers came to anybody.
+    raced: BTreeMap<&'audit str, &'audit Resolution>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -27,19 +32,25 @@ pub(super) struct Borne<'audit> {
     pub(super) bound: Vec<&'audit Binding>,
     /// Strong claims: server name, host, CONNECT target; no address literals.
     pub(super) claims: Vec<&'audit Claim>,
+    /// Bindings of other clients, at a mirror: they can support a claim, and never stand for one.
+    pub(super) told: Vec<&'audit Binding>,
 }
 
 impl<'audit> Names<'audit> {
     /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
     pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
         let mut allowed = BTreeMap::new();
-        let mut names = Self { by_address: BTreeMap::new(), by_name: BTreeMap::new(), races: BTreeMap::new() };
+        let mut names = Self::default();
+        let mirror = matrix.vantage.is_none();
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
             let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
             if answers && !is_listed_host(matrix, binding.address) {
                 names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
                 names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
+                if mirror {
+                    names.told.entry(binding.address).or_default().push(binding);
+                }
             }
         }
         for list in names.by_address.values_mut().chain(names.by_name.values_mut()) {
@@ -47,6 +58,9 @@ impl<'audit> Names<'audit> {
         }
         for race in observation.resolutions.iter().filter(|r| r.result == ResolutionResult::Conflicting) {
             names.races.entry((race.client, &race.name)).or_insert(race);
+            if mirror {
+                names.raced.entry(&race.name).or_insert(race);
+            }
         }
         names
     }
@@ -64,7 +78,9 @@ impl<'audit> Names<'audit> {
         let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
-        Borne { bound, claims }
+        let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
+        let others = |b: &&Binding| b.client != flow.originator.address && holds(b, flow.first);
+        Borne { bound, claims, told: heard.iter().copied().filter(others).collect() }
     }
 
     /// What DNS and the flow itself say together about `name`.
@@ -85,12 +101,20 @@ impl<'audit> Names<'audit> {
     /// The flow claims a name that DNS did not give to this client for this address.
     fn unbound(&self, claim: &Claim, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
         let client = flow.originator.address;
+        let own = self.races.get(&(client, claim.name.as_str()));
+        let race = own.or_else(|| self.raced.get(claim.name.as_str())).filter(|race| race.asked <= flow.first);
+        if let Some(race) = race {
+            return Graded::against(Kind::WrongName, words::dns_race(&claim.name, race.question, flow.first_frame));
+        }
+        // What resolvers told others is one body of knowledge with what they told this client:
+        // otherwise the loss of the client's own answer could turn a contradiction into a match.
+        if let Some(told) = borne.told.iter().find(|binding| binding.name == claim.name) {
+            let reason = words::told_another(claim, told.client, told.answer, flow.first_frame);
+            return Graded::at_least(minimum, Basis::Dns, reason);
+        }
         if let Some(other) = borne.bound.first() {
             let reason = words::claim_against_dns(claim, &other.name, other.answer, flow.first_frame);
             return Graded::against(Kind::WrongName, reason);
-        }
-        if let Some(race) = self.races.get(&(client, claim.name.as_str())).filter(|race| race.asked <= flow.first) {
-            return Graded::against(Kind::WrongName, words::dns_race(&claim.name, race.question, flow.first_frame));
         }
         let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
         if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
@@ -119,7 +143,8 @@ impl<'audit> Borne<'audit> {
 
 /// DNS gave the name, and the flow does not repeat it.
 fn unclaimed(bound: &Binding, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
-    if borne.claims.iter().any(|claim| borne.bound.iter().any(|other| other.name == claim.name)) {
+    let mut heard = borne.bound.iter().chain(&borne.told);
+    if heard.any(|other| borne.claims.iter().any(|claim| claim.name == other.name)) {
         // One address, several names, and the flow says which of the others it means.
         return Graded { grade: Grade::Absent, reason: String::new() };
     }
@@ -130,6 +155,9 @@ fn unclaimed(bound: &Binding, borne: &Borne<'_>, flow: &Conversation, minimum: B
     if borne.bound.len() > 1 {
         let names: Vec<&str> = borne.bound.iter().map(|binding| binding.name.as_str()).collect();
         return Graded::undecided(words::shared_address(flow.responder.address, &names));
+    }
+    if payload::is_lossy(flow) {
+        return Graded::undecided(words::lost(flow));
     }
     Graded::at_least(minimum, Basis::Dns, words::dns_only(&bound.name, bound.answer))
 }

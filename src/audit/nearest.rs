@@ -155,11 +155,16 @@ fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     Some((row, words::no_name(case.flow)))
 }
 
-/// A row would fit if somebody played the role that nobody plays here.
+/// An audited row would fit if somebody played the role that nobody plays here. A baseline only
+/// explains: a role of it that the site leaves empty is no question, or every stranger would be one.
 fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let facts = &case.facts;
+    let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
     let row = fitting(matrix, case, |row| {
         let Standing::Unbound(role) = row.standing else { return false };
+        if !audited(row) {
+            return false;
+        }
         let end = |peer: &Peer<'_>, roles: &[RoleId]| roles.contains(&role) || plays(matrix, peer, roles);
         // A host that the site lists is known, and plays what it is listed for.
         let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };

@@ -34,6 +34,9 @@ const COMPLETE: &[Application] = &[
     Application::Kerberos,
 ];
 
+/// The same for datagrams, each of which begins anew.
+const COMPLETE_DATAGRAMS: &[Application] = &[Application::Dns, Application::Dhcp, Application::Cldap];
+
 /// Fewer bytes than this from the originator prove nothing.
 const TELLING_BYTES: u64 = 16;
 
@@ -46,6 +49,9 @@ pub(super) fn compare(flow: &Conversation, atom: &Atom) -> Bytes {
         Some(seen) if seen.fulfils(documented) => Bytes::Agree,
         Some(seen) => Bytes::Contradict(words::other_protocol(seen.name(), documented.name(), flow.first_frame)),
         None if is_foreign(flow) && COMPLETE.contains(&documented) => {
+            Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
+        }
+        None if is_foreign_datagram(flow) && COMPLETE_DATAGRAMS.contains(&documented) => {
             Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
         }
         None => Bytes::Silent,
@@ -77,12 +83,33 @@ pub(super) fn is_foreign(flow: &Conversation) -> bool {
         && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
 }
 
+/// Whether the captured datagrams are bytes that no recogniser knows.
+fn is_foreign_datagram(flow: &Conversation) -> bool {
+    flow.payload == Payload::NotRecognised
+        && flow.transport == Transport::UDP
+        && !flow.truncated
+        && !flow.ambiguous
+        && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
+}
+
+/// Whether bytes that could speak against the flow were lost: it went on, and its start, one of its
+/// directions or payload that was acknowledged is not in the capture. What the snap length cut is no
+/// loss, since that was chosen before anything was said.
+pub(super) fn is_lossy(flow: &Conversation) -> bool {
+    let unstarted = !matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
+    let holed = flow.payload == Payload::NotCaptured && !flow.truncated;
+    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed > 0 || holed;
+    flow.transport == Transport::TCP && flow.outcome.is_open() && lost
+}
+
 /// Whether the capture could not hold the flow's hello, or the hello hides its name: then silence
 /// about names says nothing.
 pub(super) fn hides_name(flow: &Conversation) -> bool {
     let outer = recognised(flow).is_some_and(|r| r.claims.iter().any(|claim| claim.source == ClaimSource::OuterSni));
+    // Every request of HTTP says whom it means, the first on a connection and any later one.
+    let asks = application(flow) == Some(Application::Http) && flow.sent.payload > 0;
     outer
         || flow.truncated
-        || flow.outcome == Outcome::Midstream
+        || (flow.outcome == Outcome::Midstream && !asks)
         || matches!(flow.payload, Payload::None | Payload::NotCaptured)
 }

@@ -1,16 +1,17 @@
-//! Dynamic RPC ports: which were announced to whom, and what a flow to one of them proves
-//! (C706, MS-RPCE). Weak knowledge never becomes strong here.
+//! Dynamic ports of RPC and of SQL Server instances: which were announced to whom, and what a flow to
+//! one of them proves (C706, MS-RPCE, MC-SQLR). Weak knowledge never becomes strong here.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::grade::Graded;
+use super::grade::{Grade, Graded};
 use super::model::Kind;
-use super::{payload, words};
+use super::payload::{self, Bytes};
+use super::words;
 use crate::dissect::{Application, Payload};
 use crate::flow::{Conversation, Outcome};
-use crate::ledger::Announcement;
-use crate::matrix::Basis;
+use crate::ledger::{Announcement, Announcer};
+use crate::matrix::{Atom, Basis};
 
 /// How long an announcement holds, in nanoseconds: 24 hours.
 const VALID: i64 = 24 * 3600 * 1_000_000_000;
@@ -32,16 +33,27 @@ impl<'audit> Announced<'audit> {
         Self(ports)
     }
 
-    /// The latest announcement that holds for this flow at its start.
-    pub(super) fn of(&self, flow: &Conversation) -> Option<&'audit Announcement> {
+    /// The latest announcement that holds for this flow at its start. A browser announces no RPC
+    /// port, and an endpoint mapper no database.
+    fn of(&self, flow: &Conversation, by_browser: bool) -> Option<&'audit Announcement> {
         let key = (flow.originator.address, flow.responder.address, flow.responder.port);
-        let holds = |a: &&&Announcement| a.at <= flow.first && flow.first.since(a.at) <= VALID;
+        let holds = |a: &&&Announcement| {
+            let apt = (a.by == Announcer::Browser) == by_browser;
+            apt && a.at <= flow.first && flow.first.since(a.at) <= VALID
+        };
         self.0.get(&key)?.iter().rev().find(holds).copied()
     }
 
     /// What the flow proves about the dynamic port that it uses.
-    pub(super) fn grade(&self, flow: &Conversation, minimum: Basis) -> Graded {
-        let announced = self.of(flow);
+    pub(super) fn grade(&self, flow: &Conversation, atom: &Atom, minimum: Basis) -> Graded {
+        match atom.application {
+            Some(Application::Tds) => instance(flow, atom, self.of(flow, true), minimum),
+            _ => self.grade_rpc(flow, minimum),
+        }
+    }
+
+    fn grade_rpc(&self, flow: &Conversation, minimum: Basis) -> Graded {
+        let announced = self.of(flow, false);
         match &flow.payload {
             Payload::Recognised(recognised) => match recognised.application {
                 Some(Application::Dcerpc | Application::Epm) => spoken(flow, announced, minimum),
@@ -53,6 +65,24 @@ impl<'audit> Announced<'audit> {
             },
             Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(flow, announced),
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(flow, announced, minimum),
+        }
+    }
+}
+
+/// A flow to the port of a SQL Server instance. Such a port may be any, so one that nobody announced
+/// and that speaks something else is not of this row.
+fn instance(flow: &Conversation, atom: &Atom, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    let port = flow.responder.port;
+    match (payload::compare(flow, atom), announced) {
+        (Bytes::Contradict(reason), Some(_)) => Graded::against(Kind::WrongProtocol, reason),
+        (Bytes::Contradict(reason), None) => Graded { grade: Grade::Absent, reason },
+        (Bytes::Silent, Some(_)) if payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
+        (Bytes::Agree | Bytes::Silent, Some(announcement)) => {
+            let reason = words::announced_instance(port, &announcement.interface, announcement.frame);
+            Graded::at_least(minimum, Basis::Announced, reason)
+        }
+        (Bytes::Agree | Bytes::Silent, None) => {
+            Graded::at_least(minimum, Basis::Range, words::unannounced_instance(port))
         }
     }
 }
@@ -75,6 +105,7 @@ fn spoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis)
 /// The bytes do not say: only an announcement can.
 fn unspoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
     match announced {
+        Some(_) if payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
         Some(announcement) => {
             let reason = words::announced(flow.responder.port, announcement.frame);
             Graded::at_least(minimum, Basis::Announced, reason)

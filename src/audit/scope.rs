@@ -1,6 +1,8 @@
 //! Whose flows we judge. A capture taken at the subject itself has no bystanders; anywhere else a
 //! flow is ours when a subject is at either end, or when both ends play roles of audited packs.
 
+use std::net::IpAddr;
+
 use crate::matrix::{Matrix, Peer, RoleId};
 
 /// The scope of one audit.
@@ -19,6 +21,12 @@ impl<'audit> Scope<'audit> {
         roles.sort_unstable();
         roles.dedup();
         Self { matrix, everything: matrix.vantage == Some(matrix.subject), roles }
+    }
+
+    /// Whether what these two said to each other is judged, as far as addresses tell.
+    pub(super) fn covers_addresses(&self, originator: IpAddr, responder: IpAddr) -> bool {
+        let peer = |address| Peer { address, names: &[] };
+        self.covers(&peer(originator), &peer(responder))
     }
 
     /// Whether a flow between these two is judged.

@@ -89,9 +89,10 @@ fn grade(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> Graded {
     };
     let graded = match by_name {
         Some(named) if !matches!(named.grade, Grade::Fits(_)) => named,
-        _ if atom.announced => evidence.announced.grade(flow, minimum.rpc),
+        _ if atom.announced => evidence.announced.grade(flow, atom, minimum.rpc),
         Some(named) => named,
         None if bytes == Bytes::Agree => Graded::at_least(minimum.address, Basis::Payload, words::by_payload()),
+        None if atom.application.is_some() && payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
         None => Graded::at_least(minimum.address, Basis::Address, words::by_address(flow)),
     };
     doubt(evidence.matrix, case, found, graded)

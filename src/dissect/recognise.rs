@@ -71,7 +71,7 @@ const TCP: &[Entry] = &[
     Entry(smb::peek, Midstream::Proves),
     Entry(rpc::peek, Midstream::Proves),
     Entry(netbios::peek_tcp, Midstream::Proves),
-    Entry(ldap::peek_tcp, Midstream::Nothing),
+    Entry(ldap::peek_tcp, Midstream::Proves),
     Entry(kerberos::peek_tcp, Midstream::Proves),
     Entry(tds::peek, Midstream::Proves),
     Entry(rdp::peek, Midstream::Nothing),
@@ -281,7 +281,8 @@ mod tests {
             (b"\x17\x03\x03\0\x05abcdefghijklm", None),
             (b"\0\0\0\x40\xfeSMB\x40\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0", Some(Application::Smb)),
             (b"GET / HTTP/1.1\r\n\r\n", Some(Application::Http)),
-            (b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", None),
+            (b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", Some(Application::Ldap)),
+            (b"\x30\x0c\x02\x01\x01\x60\x17\x02\x01\x03\x04\0\x80\0", None),
             (b"SSH-2.0-x\r\n", None),
         ];
         for (bytes, expected) in cases {

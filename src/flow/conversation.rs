@@ -190,6 +190,8 @@ pub struct Conversation {
     pub ambiguous: bool,
     /// At least one of its packets was cut by the snap length.
     pub truncated: bool,
+    /// Payload bytes that their receiver acknowledged and the capture does not hold.
+    pub missed: u64,
     /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
     /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
     pub folded: u64,

@@ -235,6 +235,7 @@ fn converse<A: Address>(
         payload: payload_of(run, originator, payloads),
         ambiguous: run.seen.any(Seen::AMBIGUOUS),
         truncated: run.seen.any(Seen::TRUNCATED),
+        missed: run.missed(),
         folded: 0,
     }
 }

@@ -109,6 +109,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(1);
     sum.ambiguous |= flow.ambiguous;
     sum.truncated |= flow.truncated;
+    sum.missed = sum.missed.saturating_add(flow.missed);
     if flow.payload != Payload::None {
         sum.payload = Payload::NotCaptured;
     }

@@ -194,12 +194,15 @@ fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameR
     log.assemble(from, *starts.of(from)).pieces.first().map(|(_, frame, _)| *frame)
 }
 
-/// Bytes that nothing knows are only unknown when their start is there and the snap length left them whole.
+/// Bytes that nothing knows are only unknown when their start is there, and neither the snap length
+/// nor a loss took part of them.
 fn unknown<A: Address>(run: &Run<A>, log: &Log) -> Verdict {
     let payload = || log.arrivals().iter().filter(|arrival| arrival.length > 0);
     let whole = |arrival: &Arrival| u32::try_from(arrival.bytes.len()).is_ok_and(|held| held >= arrival.length);
     let cut = run.seen.any(Seen::TRUNCATED) && !payload().all(whole);
     let captured = payload().any(|arrival| !arrival.bytes.is_empty());
     let started = run.key.transport() != Transport::TCP || run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK);
-    if captured && started && !cut { Verdict::UNKNOWN } else { Verdict::NOT_CAPTURED }
+    let hole = |end| log.assemble(end, *run.starts().of(end)).hole;
+    let holed = run.key.transport() == Transport::TCP && (hole(End::Low) || hole(End::High));
+    if captured && started && !cut && !holed { Verdict::UNKNOWN } else { Verdict::NOT_CAPTURED }
 }

@@ -60,6 +60,8 @@ pub(super) struct Assembled {
     pub(super) from_start: bool,
     /// Whether the snap length cut them.
     pub(super) cut: bool,
+    /// Whether bytes behind them were captured and bytes between were not.
+    pub(super) hole: bool,
 }
 
 /// The arrivals of one run, in order.
@@ -168,6 +170,7 @@ impl Log {
         let mut assembled = Assembled { from_start: start.is_some(), ..Assembled::default() };
         for part in parts {
             if !append(&mut assembled, first_byte(part).wrapping_sub(base).cast_signed(), part) {
+                assembled.hole = !assembled.cut;
                 break;
             }
         }

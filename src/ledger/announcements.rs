@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Announcement;
 use super::names::{Browsed, Names};
+use super::{Announcement, Announcer};
 use crate::dissect::{dcom, epm};
 use crate::flow::{Conversation, DirectionBasis, Stream};
 
@@ -52,21 +52,22 @@ fn is_heard(stream: &Stream) -> bool {
 
 fn of_stream(stream: &Stream) -> Vec<Announcement> {
     let (asked, answered) = (&stream.asked.bytes, &stream.answered.bytes);
-    let announce = |elsewhere: Option<IpAddr>, port, interface: String, offset| {
+    let announce = |by, elsewhere: Option<IpAddr>, port, interface: String, offset| {
         let (frame, at) = stream.answered.place(offset)?;
         let (client, server) = (stream.client.address, stream.server.address);
         let elsewhere = elsewhere.filter(|address| *address != server && !address.is_unspecified());
-        Some(Announcement { client, server, elsewhere, port, interface, at, frame })
+        Some(Announcement { client, server, elsewhere, port, by, interface, at, frame })
     };
-    let mapped = epm::announcements(asked, answered)
-        .into_iter()
-        .filter_map(|given| announce(given.address.map(IpAddr::V4), given.port, given.interface, given.offset));
+    let mapped = epm::announcements(asked, answered).into_iter().filter_map(|given| {
+        let address = given.address.map(IpAddr::V4);
+        announce(Announcer::EndpointMapper, address, given.port, given.interface, given.offset)
+    });
     let bindings = dcom::bindings(asked, answered);
     // A machine with several addresses gives them all: only when none is its own does it speak of another.
     let own = bindings.iter().any(|given| given.host.parse() == Ok(stream.server.address));
     let activated = bindings.into_iter().filter_map(|given| {
         let elsewhere = given.host.parse::<IpAddr>().ok().filter(|_| !own);
-        announce(elsewhere, given.port?, DCOM.to_owned(), given.offset)
+        announce(Announcer::Activation, elsewhere, given.port?, DCOM.to_owned(), given.offset)
     });
     mapped.chain(activated).collect()
 }
@@ -93,6 +94,7 @@ fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + use<'_> {
         server: answer.server.0,
         elsewhere: None,
         port: instance.port,
+        by: Announcer::Browser,
         interface: instance.name.clone(),
         at: answer.at,
         frame: answer.frame,

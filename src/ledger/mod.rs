@@ -24,6 +24,6 @@ mod settle;
 mod tests;
 
 pub use observation::{
-    Announcement, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
+    Announcement, Announcer, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};

@@ -144,6 +144,17 @@ pub struct Binding {
     pub answer: FrameRef,
 }
 
+/// Who announced a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Announcer {
+    /// An endpoint mapper (C706, MS-RPCE).
+    EndpointMapper,
+    /// A DCOM activation (MS-DCOM).
+    Activation,
+    /// A SQL Server browser (MC-SQLR).
+    Browser,
+}
+
 /// A port that an endpoint mapper (or DCOM, or SQL browser) gave to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
@@ -155,6 +166,8 @@ pub struct Announcement {
     pub elsewhere: Option<IpAddr>,
     /// The announced TCP port.
     pub port: u16,
+    /// Who announced it.
+    pub by: Announcer,
     /// RPC interface UUID in text form; the instance name for SQL.
     pub interface: String,
     /// When.

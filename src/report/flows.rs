@@ -269,6 +269,7 @@ mod tests {
             payload: Payload::Recognised(Box::new(payload)),
             ambiguous: false,
             truncated: false,
+            missed: 0,
             folded: 0,
         };
         let inputs = vec![Input { path: "a.pcap".into(), ..Input::default() }];

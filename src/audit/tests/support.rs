@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
 use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-use crate::ledger::{Announcement, Binding, Counters, Input, Observation, Resolution, ResolutionResult};
+use crate::ledger::{Announcement, Announcer, Binding, Counters, Input, Observation, Resolution, ResolutionResult};
 use crate::matrix::{
     Atom, Direction, Matrix, MatrixParts, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing,
     Waiver,
@@ -203,7 +203,8 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         claimed: None,
         payload,
         ambiguous: words.contains(&"ambiguous"),
-        truncated: false,
+        truncated: words.contains(&"cut-short"),
+        missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
         folded: 0,
     }
 }
@@ -212,7 +213,7 @@ fn payload(words: &[&str]) -> Payload {
     if words.contains(&"raw") {
         return Payload::NotRecognised;
     }
-    if words.contains(&"cut-short") {
+    if words.contains(&"cut-short") || words.contains(&"lost") {
         return Payload::NotCaptured;
     }
     let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
@@ -268,6 +269,7 @@ fn announcement(words: &[&str], number: u32) -> Announcement {
         server: words[1].parse().unwrap(),
         elsewhere: None,
         port: words[2].parse().unwrap(),
+        by: if words.contains(&"browser") { Announcer::Browser } else { Announcer::EndpointMapper },
         interface: "0b1c2170".to_owned(),
         at: at(words[3].parse().unwrap()),
         frame: frame(number),

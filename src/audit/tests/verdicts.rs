@@ -31,7 +31,10 @@ fn by_address() {
         ("10.0.0.11:389 tcp filtered", "expected - address A-05"),
         ("10.0.0.11:389 tcp established app=ssh", "mismatched wrong-protocol - A-05"),
         ("10.0.0.11:389 tcp established raw", "mismatched wrong-protocol - A-05"),
-        ("10.0.0.11:389 tcp midstream raw", "expected - address A-05"),
+        ("10.0.0.11:389 tcp midstream raw", "unresolved - - A-05"),
+        ("10.0.0.11:389 tcp established lost", "unresolved - - A-05"),
+        ("10.0.0.11:389 tcp established cut-short missed=9", "unresolved - - A-05"),
+        ("10.0.0.11:53 udp answered raw", "mismatched wrong-protocol - A-08"),
         ("10.0.0.11:389 tcp established app=ldap ambiguous", "unresolved - - A-05"),
         ("10.0.0.11:389 tcp midstream app=ldap", "expected - payload A-05"),
         ("10.0.0.11:389 tcp one-sided app=ldap first", "unresolved - - A-05"),
@@ -76,6 +79,7 @@ fn by_name() {
         (DNS.to_owned() + &to("established app=tls outer=cloud.example"), "expected - dns A-02"),
         (DNS.to_owned() + &to("established app=http host=99.0.0.1"), "mismatched wrong-protocol - A-02"),
         (DNS.to_owned() + &to("filtered"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established lost"), "unresolved - - A-02"),
         (DNS.to_owned() + &to("established app=ssh"), "mismatched wrong-protocol - A-02"),
         (DNS.to_owned() + &to("established app=tls sni=evil.example"), "mismatched wrong-name - A-02"),
         (DNS.to_owned() + other + &to("established app=tls"), "unresolved - - A-02"),
@@ -125,6 +129,27 @@ fn answers_that_do_not_bind() {
 }
 
 #[test]
+fn at_a_mirror_answers_to_others_support_claims() {
+    let user = "flow 10.0.30.31 99.0.0.1:443 tcp established app=tls";
+    let race = "ask 10.0.0.5 10.0.0.11 graph.example conflicting 10\n";
+    let other = "dns 10.0.0.5 10.0.0.11 login.example 99.0.0.1 10 400\n";
+    let cases = [
+        (format!("{DNS}{user} sni=graph.example"), "expected - dns A-13"),
+        (format!("{DNS}{other}{user} sni=graph.example"), "expected - dns A-13"),
+        (format!("{DNS}{user}"), "out-of-scope - - -"),
+        (format!("{DNS}{race}{user} sni=graph.example"), "mismatched wrong-name - A-13"),
+        (format!("{other}{user} sni=graph.example"), "unresolved - - A-13"),
+        (format!("{user} sni=graph.example"), "unresolved - - A-13"),
+    ];
+    for (lines, expected) in cases {
+        let mut mirror = matrix();
+        mirror.vantage = None;
+        assert_eq!(verdict(&lines, &mirror), expected, "\n{lines}");
+    }
+    check(&format!("{DNS}{user} sni=graph.example"), "unresolved - - A-13");
+}
+
+#[test]
 fn dynamic_rpc() {
     let epm = "epm 10.0.0.5 10.0.0.11 49700 10\n";
     let to = |rest: &str| format!("flow 10.0.0.5 10.0.0.11:49700 tcp {rest}");
@@ -136,6 +161,7 @@ fn dynamic_rpc() {
         (to("established app=dcerpc"), "unresolved - - A-07"),
         (epm.to_owned() + &to("established cut-short"), "expected - announced A-07"),
         (epm.to_owned() + &to("filtered"), "expected - announced A-07"),
+        (epm.to_owned() + &to("established lost"), "unresolved - - A-07"),
         (to("filtered"), "unresolved - - A-07"),
         (to("established raw"), "mismatched not-announced - A-07"),
         (epm.to_owned() + &to("established raw"), "mismatched wrong-protocol - A-07"),

@@ -113,6 +113,14 @@ pub(in crate::audit) fn race_detail() -> String {
     "More distinct answers than questions came: one of them is forged or misrouted, so none is believed.".to_owned()
 }
 
+pub(in crate::audit) fn elsewhere_summary(server: IpAddr, client: IpAddr, elsewhere: IpAddr) -> String {
+    format!("{server} told {client} that the endpoint of an RPC interface is on {elsewhere}, another host.")
+}
+
+pub(in crate::audit) fn elsewhere_detail() -> String {
+    "An endpoint mapper speaks for its own host alone, so the announcement explains no flow; the server has several addresses, or somebody leads its clients astray.".to_owned()
+}
+
 /// `3 flows`, for headlines.
 pub(in crate::audit) fn findings(count: usize) -> String {
     plural(crate::audit::count(count), "finding")

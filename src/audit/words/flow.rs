@@ -56,6 +56,15 @@ pub(in crate::audit) fn claim_only(claim: &Claim, flow: FrameRef) -> String {
     )
 }
 
+pub(in crate::audit) fn told_another(claim: &Claim, other: IpAddr, dns: FrameRef, flow: FrameRef) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    format!(
+        "{what} says {name} (flow from {}), and DNS {} gave this address for it to another client, {other}.",
+        frame(flow),
+        frame(dns)
+    )
+}
+
 pub(in crate::audit) fn stale(claim: &Claim, nanoseconds: i64, dns: FrameRef) -> String {
     let (what, name) = (source(claim.source), &claim.name);
     let seconds = nanoseconds / 1_000_000_000;
@@ -88,6 +97,14 @@ pub(in crate::audit) fn implied_bind() -> String {
 
 pub(in crate::audit) fn announced(port: u16, answer: FrameRef) -> String {
     format!("The endpoint mapper gave port {port} to this client ({}).", frame(answer))
+}
+
+pub(in crate::audit) fn announced_instance(port: u16, instance: &str, answer: FrameRef) -> String {
+    format!("The SQL Server browser gave port {port} for instance {instance} to this client ({}).", frame(answer))
+}
+
+pub(in crate::audit) fn unannounced_instance(port: u16) -> String {
+    format!("No SQL Server browser gave port {port} to this client in this capture; its answer would settle it.")
 }
 
 pub(in crate::audit) fn only_in_range(port: u16) -> String {
@@ -132,6 +149,13 @@ pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
     } else {
         "Address and port fit; the payload does not show the application.".to_owned()
     }
+}
+
+pub(in crate::audit) fn lost(flow: &Conversation) -> String {
+    format!(
+        "Part of what was said on the flow from {} is not in the capture, and it could have spoken against the row; a capture without loss would settle it.",
+        frame(flow.first_frame)
+    )
 }
 
 pub(in crate::audit) fn ambiguous() -> String {

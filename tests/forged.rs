@@ -1,0 +1,403 @@
+//! Forged evidence about names and announced ports, as frames through ledger and judge: whatever an
+//! attacker changes in an answer, the flow that it should explain is not expected. Each group begins
+//! with what is genuine, which is.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod attacks {
+
+    use flowaudit::audit::{self, Judged, Verdict};
+    use flowaudit::ledger::{Ledger, Options};
+    use flowaudit::matrix::{Matrix, Site};
+    use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
+
+    const SITE: &str = "[site]\npacks=['ams']\nbaseline=['ams-extras']\nvantage='ams-server'\n\
+    [features]\nentra=true\n[roles]\nsql-server='10.0.0.40'\n\
+    ams-server='10.0.0.5'\ndomain-controllers=['10.0.0.11','10.0.0.12']\n";
+    const CLIENT: [u8; 4] = [10, 0, 0, 5];
+    const OTHER: [u8; 4] = [10, 0, 0, 6];
+    const SERVER: [u8; 4] = [10, 0, 0, 11];
+    const SECOND_SERVER: [u8; 4] = [10, 0, 0, 12];
+    const STRANGER: [u8; 4] = [10, 0, 0, 66];
+    const DATABASE: [u8; 4] = [10, 0, 0, 40];
+    const CLOUD: [u8; 4] = [20, 190, 128, 1];
+    const NAME: &str = "graph.microsoft.com";
+
+    type End = ([u8; 4], u16);
+
+    /// Frames in the order of their time, in milliseconds.
+    #[derive(Default)]
+    struct Wire(Vec<(i64, Vec<u8>)>);
+
+    impl Wire {
+        fn udp(&mut self, at: i64, from: End, to: End, payload: &[u8]) {
+            let length = u16::try_from(payload.len() + 8).unwrap();
+            let head = [from.1, to.1, length, 0].map(u16::to_be_bytes).concat();
+            self.packet(at, 17, from.0, to.0, &[&head[..], payload].concat());
+        }
+
+        /// A connection: handshake, then each side's bytes in turn.
+        fn tcp(&mut self, at: i64, from: End, to: End, said: &[(bool, Vec<u8>)]) {
+            let mut next = [1000_u32, 5000];
+            self.segment(at, (from, to), (next[0], 0), 2, &[]);
+            self.segment(at, (to, from), (next[1], next[0] + 1), 0x12, &[]);
+            next = next.map(|number| number + 1);
+            self.segment(at, (from, to), (next[0], next[1]), 0x10, &[]);
+            for (asks, bytes) in said {
+                let (ends, own) = if *asks { ((from, to), 0) } else { ((to, from), 1) };
+                self.segment(at, ends, (next[own], next[1 - own]), 0x18, bytes);
+                next[own] += u32::try_from(bytes.len()).unwrap();
+            }
+        }
+
+        fn segment(&mut self, at: i64, (from, to): (End, End), (own, other): (u32, u32), flags: u8, payload: &[u8]) {
+            let ports = [from.1, to.1].map(u16::to_be_bytes).concat();
+            let numbers = [own, other].map(u32::to_be_bytes).concat();
+            let segment = [&ports[..], &numbers, &[0x50, flags, 0xff, 0xff, 0, 0, 0, 0], payload].concat();
+            self.packet(at, 6, from.0, to.0, &segment);
+        }
+
+        fn packet(&mut self, at: i64, protocol: u8, from: [u8; 4], to: [u8; 4], content: &[u8]) {
+            let length = u16::try_from(content.len() + 20).unwrap().to_be_bytes();
+            let number = u16::try_from(self.0.len() + 1).unwrap().to_be_bytes();
+            let head = [&[0x45, 0], &length[..], &number, &[0, 0, 64, protocol, 0, 0], &from, &to].concat();
+            self.0.push((at, [head, content.to_vec()].concat()));
+        }
+
+        fn judge(&self) -> Judged {
+            let mut ledger = Ledger::new(Options::default());
+            for (number, (at, bytes)) in (1..).zip(&self.0) {
+                ledger.observe(&Frame {
+                    at: Timestamp::from_nanoseconds(at * 1_000_000),
+                    link: LinkType(101),
+                    tap: 0,
+                    place: FrameRef { input: 0, number },
+                    bytes,
+                    wire_length: u32::try_from(bytes.len()).unwrap(),
+                    course: Course::Unknown,
+                    packet_id: None,
+                    dropped: false,
+                });
+            }
+            let matrix = Matrix::load(&Site::parse("forged", SITE).unwrap()).unwrap();
+            audit::judge(&ledger.settle(), &matrix)
+        }
+
+        /// The verdict on the last flow, and the kinds of the findings that are no flows'.
+        fn verdict(&self) -> (Verdict, Vec<String>) {
+            let judged = self.judge();
+            let known = ["dns-race", "announced-elsewhere"];
+            let kinds = judged.audit.findings.iter().map(|finding| finding.kind.clone());
+            (judged.flows.last().unwrap().verdict, kinds.filter(|kind| known.contains(&kind.as_str())).collect())
+        }
+    }
+
+    fn labels(name: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for label in name {
+            bytes.push(u8::try_from(label.len()).unwrap());
+            bytes.extend(*label);
+        }
+        bytes.push(0);
+        bytes
+    }
+
+    fn encoded(name: &str) -> Vec<u8> {
+        labels(&name.split('.').map(str::as_bytes).collect::<Vec<_>>())
+    }
+
+    /// One exchange of DNS, and the flow that goes by it. What an attack changes is a field.
+    #[derive(Clone)]
+    struct Lookup {
+        asked: Option<Vec<u8>>,
+        answered: Vec<u8>,
+        owner: Vec<u8>,
+        addresses: Vec<[u8; 4]>,
+        client: [u8; 4],
+        resolver: [u8; 4],
+        ids: (u8, u8),
+        to_port: u16,
+        flags: [u8; 2],
+        lives: u32,
+        at: [i64; 3],
+        hello: Option<&'static str>,
+        target: [u8; 4],
+    }
+
+    fn genuine() -> Lookup {
+        Lookup {
+            asked: Some(encoded(NAME)),
+            answered: encoded(NAME),
+            owner: vec![0xc0, 12],
+            addresses: vec![CLOUD],
+            client: CLIENT,
+            resolver: SERVER,
+            ids: (7, 7),
+            to_port: 4000,
+            flags: [0x81, 0x80],
+            lives: 60,
+            at: [0, 20, 1000],
+            hello: Some(NAME),
+            target: CLOUD,
+        }
+    }
+
+    impl Lookup {
+        fn wire(&self) -> Wire {
+            let mut wire = Wire::default();
+            let resolver = (self.resolver, 53);
+            let mut said = Vec::new();
+            if let Some(asked) = &self.asked {
+                let question = [&[0, self.ids.0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &asked[..], &[0, 1, 0, 1]].concat();
+                said.push((self.at[0], (self.client, 4000), resolver, question));
+            }
+            for address in &self.addresses {
+                let head = [0, self.ids.1, self.flags[0], self.flags[1], 0, 1, 0, 1, 0, 0, 0, 0];
+                let record = [&self.owner[..], &[0, 1, 0, 1], &self.lives.to_be_bytes(), &[0, 4], address].concat();
+                let answer = [&head[..], &self.answered, &[0, 1, 0, 1], &record].concat();
+                said.push((self.at[1], resolver, (self.client, self.to_port), answer));
+            }
+            let mut flow = vec![(true, hello(self.hello))];
+            flow.push((false, b"\x16\x03\x03\x00\x04\x0e\0\0\0".to_vec()));
+            let late = self.at[1] > self.at[2];
+            for (at, from, to, bytes) in said.iter().filter(|it| !late || it.0 <= self.at[2]) {
+                wire.udp(*at, *from, *to, bytes);
+            }
+            wire.tcp(self.at[2], (CLIENT, 50_000), (self.target, 443), &flow);
+            for (at, from, to, bytes) in said.iter().filter(|it| late && it.0 > self.at[2]) {
+                wire.udp(*at, *from, *to, bytes);
+            }
+            wire
+        }
+    }
+
+    /// A TLS hello that names `server`, or nobody.
+    fn hello(server: Option<&str>) -> Vec<u8> {
+        let named = |name: &str| {
+            let length = u16::try_from(name.len()).unwrap();
+            let head = [0, length + 5, length + 3].map(u16::to_be_bytes).concat();
+            [&head[..], &[0], &length.to_be_bytes(), name.as_bytes()].concat()
+        };
+        let extensions = server.map_or_else(Vec::new, named);
+        let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+        let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &length, &extensions].concat();
+        let size = u16::try_from(body.len()).unwrap();
+        let record = (size + 4).to_be_bytes();
+        [&[0x16, 3, 1], &record[..], &[1, 0], &size.to_be_bytes(), &body].concat()
+    }
+
+    fn check_name(what: &str, lookup: &Lookup, believed: bool) {
+        let (verdict, _) = lookup.wire().verdict();
+        assert_eq!(verdict == Verdict::Expected, believed, "{what}: {}", verdict.name());
+    }
+
+    #[test]
+    fn genuine_answers_are_believed() {
+        let plain = genuine();
+        check_name("plain", &plain, true);
+        check_name("no hello name", &Lookup { hello: None, ..plain.clone() }, true);
+        let loud = encoded("GRAPH.Microsoft.com");
+        check_name("other case", &Lookup { answered: loud.clone(), asked: Some(loud), ..plain.clone() }, true);
+        check_name("loud hello", &Lookup { hello: Some("Graph.MICROSOFT.com."), ..plain.clone() }, true);
+        check_name("within the grace", &Lookup { at: [0, 20, 350_000], ..plain }, true);
+    }
+
+    #[test]
+    fn forged_answers_are_not_believed() {
+        let plain = genuine();
+        let dotted = labels(&[b"graph.microsoft", b"com"]);
+        let cases = [
+            ("other client", Lookup { client: OTHER, ..plain.clone() }),
+            ("other id", Lookup { ids: (7, 8), ..plain.clone() }),
+            ("other port", Lookup { to_port: 4001, ..plain.clone() }),
+            ("other question", Lookup { asked: Some(encoded("other.example")), ..plain.clone() }),
+            ("late answer", Lookup { at: [0, 11_000, 12_000], ..plain.clone() }),
+            ("answer behind the flow", Lookup { at: [0, 2_000, 1_000], ..plain.clone() }),
+            ("answer outside the chain", Lookup { owner: encoded("other.example"), ..plain.clone() }),
+            ("rebinding", Lookup { addresses: vec![SERVER], target: SERVER, ..plain.clone() }),
+            ("unlisted resolver", Lookup { resolver: STRANGER, ..plain.clone() }),
+            ("unasked", Lookup { asked: None, ..plain.clone() }),
+            ("truncated", Lookup { flags: [0x83, 0x80], ..plain.clone() }),
+            ("failed", Lookup { flags: [0x81, 0x83], ..plain.clone() }),
+            ("expired", Lookup { at: [0, 20, 361_000], ..plain.clone() }),
+            ("hello against DNS", Lookup { hello: Some("evil.example"), ..plain.clone() }),
+            ("race", Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..plain.clone() }),
+            ("dots inside a label", Lookup { asked: Some(dotted.clone()), answered: dotted, ..plain }),
+        ];
+        for (what, lookup) in &cases {
+            check_name(what, lookup, false);
+        }
+    }
+
+    #[test]
+    fn a_race_is_a_finding() {
+        let race = Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..genuine() };
+        assert_eq!(race.wire().verdict().1, ["dns-race"]);
+        assert!(genuine().wire().verdict().1.is_empty());
+    }
+
+    const MAPPER: &[u8] = b"\x08\x83\xaf\xe1\x1f\x5d\xc9\x11\x91\xa4\x08\0\x2b\x14\xa0\xfa\x03\0\0\0";
+    const NDR: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+    const SAMR: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xac\x01\0\0\0";
+    const LSARPC: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xab\0\0\0\0";
+    const PORT: u16 = 49_700;
+
+    fn pdu(kind: u8, call: u8, body: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(body.len() + 16).unwrap().to_le_bytes();
+        [&[5, 0, kind, 3, 0x10, 0, 0, 0], &length[..], &[0, 0, call, 0, 0, 0], body].concat()
+    }
+
+    fn bind(interface: &[u8]) -> Vec<u8> {
+        pdu(11, 1, &[&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], interface, NDR].concat())
+    }
+
+    fn bound(result: u8) -> Vec<u8> {
+        pdu(12, 1, &[&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0"[..], &[result, 0, 0, 0], NDR].concat())
+    }
+
+    fn tower(interface: &[u8], port: u16, address: [u8; 4]) -> Vec<u8> {
+        let floors =
+            [b"\x05\0\x13\0\x0d", &interface[..18], b"\x02\0\0\0\x13\0\x0d", &NDR[..18], b"\x02\0\0\0"].concat();
+        let runtime = b"\x01\0\x0b\x02\0\0\0\x01\0\x07\x02\0";
+        let tower = [&floors[..], runtime, &port.to_be_bytes(), b"\x01\0\x09\x04\0", &address].concat();
+        let length = u32::try_from(tower.len()).unwrap().to_le_bytes();
+        [&length[..], &length, &tower].concat()
+    }
+
+    /// One call of an endpoint mapper, and the flow that goes by it.
+    #[derive(Clone)]
+    struct Mapping {
+        client: [u8; 4],
+        server: [u8; 4],
+        granted: u8,
+        calls: (u8, u8),
+        contexts: (u8, u8),
+        operation: u8,
+        answered: &'static [u8],
+        port: u16,
+        address: [u8; 4],
+        opened: bool,
+        flow: Vec<(bool, Vec<u8>)>,
+    }
+
+    fn mapping() -> Mapping {
+        Mapping {
+            client: CLIENT,
+            server: SERVER,
+            granted: 0,
+            calls: (2, 2),
+            contexts: (0, 0),
+            operation: 3,
+            answered: SAMR,
+            port: PORT,
+            address: SERVER,
+            opened: true,
+            flow: Vec::new(),
+        }
+    }
+
+    impl Mapping {
+        fn wire(&self) -> Wire {
+            let mut wire = Wire::default();
+            let asked = tower(SAMR, 135, [0; 4]);
+            let head = [0, 0, 0, 0, self.contexts.0, 0, self.operation, 0];
+            let request = [&head[..], &b"\0\0\0\0\x01\0\0\0"[..], &asked, &[0; 25]].concat();
+            let given = tower(self.answered, self.port, self.address);
+            let arrays = b"\x01\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\x03\0\0\0";
+            let padding = vec![0; given.len().next_multiple_of(4) - given.len()];
+            let head = [0, 0, 0, 0, self.contexts.1, 0, 0, 0];
+            let response = [&head[..], &[0; 20], arrays, &given, &padding, &[0; 4]].concat();
+            let said = [
+                (true, bind(MAPPER)),
+                (false, bound(self.granted)),
+                (true, pdu(0, self.calls.0, &request)),
+                (false, pdu(2, self.calls.1, &response)),
+            ];
+            wire.tcp(0, (self.client, 40_000), (self.server, 135), &said);
+            if !self.opened {
+                wire.0.drain(..3);
+            }
+            wire.tcp(1000, (CLIENT, 50_000), (SERVER, PORT), &self.flow);
+            wire
+        }
+    }
+
+    fn check_port(what: &str, mapping: &Mapping, believed: bool) {
+        let (verdict, _) = mapping.wire().verdict();
+        assert_eq!(verdict == Verdict::Expected, believed, "{what}: {}", verdict.name());
+    }
+
+    #[test]
+    fn genuine_announcements_and_binds_are_believed() {
+        let plain = mapping();
+        check_port("plain", &plain, true);
+        check_port("no address in the tower", &Mapping { address: [0; 4], ..plain.clone() }, true);
+        let flow = vec![(true, bind(SAMR)), (false, bound(0))];
+        check_port("bind agrees", &Mapping { flow: flow.clone(), ..plain.clone() }, true);
+        check_port("bind alone", &Mapping { flow, client: OTHER, ..plain }, true);
+    }
+
+    #[test]
+    fn forged_announcements_are_not_believed() {
+        let plain = mapping();
+        let rejected = vec![(true, bind(SAMR)), (false, bound(2))];
+        let foreign = vec![(true, b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n".to_vec())];
+        let cases = [
+            ("other client", Mapping { client: OTHER, ..plain.clone() }),
+            ("other server", Mapping { server: SECOND_SERVER, address: SECOND_SERVER, ..plain.clone() }),
+            ("another server's tower", Mapping { address: SECOND_SERVER, ..plain.clone() }),
+            ("for this server, by another", Mapping { server: SECOND_SERVER, ..plain.clone() }),
+            ("wrong call", Mapping { calls: (2, 3), ..plain.clone() }),
+            ("wrong context", Mapping { contexts: (0, 1), ..plain.clone() }),
+            ("context never bound", Mapping { contexts: (1, 1), ..plain.clone() }),
+            ("bind rejected", Mapping { granted: 2, ..plain.clone() }),
+            ("no handshake", Mapping { opened: false, ..plain.clone() }),
+            ("look-up, not map", Mapping { operation: 2, ..plain.clone() }),
+            ("another interface", Mapping { answered: LSARPC, ..plain.clone() }),
+            ("another port", Mapping { port: PORT + 1, ..plain.clone() }),
+            ("no RPC on it", Mapping { flow: foreign, ..plain.clone() }),
+            ("bind alone, and rejected", Mapping { flow: rejected, client: OTHER, ..plain }),
+        ];
+        for (what, mapping) in &cases {
+            check_port(what, mapping, false);
+        }
+    }
+
+    #[test]
+    fn a_tower_of_another_host_is_a_finding() {
+        let astray = Mapping { address: SECOND_SERVER, ..mapping() };
+        assert_eq!(astray.wire().verdict().1, ["announced-elsewhere"]);
+        assert!(mapping().wire().verdict().1.is_empty());
+    }
+
+    /// What a SQL Server browser says to `client`, if it was asked, and the verdict on the flow to the port.
+    fn instance(asked: bool, client: [u8; 4], browser: [u8; 4], ports: &[&str]) -> Verdict {
+        let mut wire = Wire::default();
+        if asked {
+            wire.udp(0, (client, 4000), (browser, 1434), b"\x04AMS");
+        }
+        for port in ports {
+            let text = format!("ServerName;SQL1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;{port};;");
+            let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+            wire.udp(20, (browser, 1434), (client, 4000), &[&[5], &length[..], text.as_bytes()].concat());
+        }
+        wire.tcp(1000, (CLIENT, 50_000), (DATABASE, 49_812), &[]);
+        wire.verdict().0
+    }
+
+    #[test]
+    fn instances_are_believed_of_the_browser_that_was_asked() {
+        assert_eq!(instance(true, CLIENT, DATABASE, &["49812"]), Verdict::Baseline);
+        let forged = [
+            ("unasked", instance(false, CLIENT, DATABASE, &["49812"])),
+            ("other client", instance(true, OTHER, DATABASE, &["49812"])),
+            ("other server", instance(true, CLIENT, STRANGER, &["49812"])),
+            ("other port", instance(true, CLIENT, DATABASE, &["49813"])),
+            ("no plain number", instance(true, CLIENT, DATABASE, &["+49812"])),
+            ("two answers", instance(true, CLIENT, DATABASE, &["49812", "49813"])),
+        ];
+        for (what, verdict) in forged {
+            assert_eq!(verdict, Verdict::Unresolved, "{what}");
+        }
+    }
+}
