@@ -117,3 +117,71 @@ impl Event {
         escape::terminal(&format!("{time} {what}")).into_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::super::schema;
+    use super::*;
+
+    fn audit() -> Audit {
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/findings.json");
+        serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap()
+    }
+
+    /// What is told when `change` happens to an audit; each event has the form of the schema.
+    fn check(change: impl FnOnce(&mut Audit), expected: &[&str]) {
+        let before = audit();
+        let mut after = before.clone();
+        after.quality.last = Some("2026-11-22T10:00:01.500000000Z".to_owned());
+        change(&mut after);
+        let events = between(&before, &after);
+        let lines: Vec<String> = events.iter().map(Event::line).collect();
+        assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+        for (line, part) in lines.iter().zip(expected) {
+            assert!(line.starts_with("2026-11-22T10:00:01 ") && line.contains(part), "{line}");
+        }
+        events.iter().for_each(fits);
+    }
+
+    fn fits(event: &Event) {
+        let schema: Value = serde_json::from_str(schema::EVENT).unwrap();
+        let event = serde_json::to_value(event).unwrap();
+        let part = &schema["$defs"][event["event"].as_str().unwrap()];
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(&part["properties"]), keys(&event), "{event}");
+        assert_eq!(part["required"].as_array().unwrap().len(), keys(&event).len());
+        assert_eq!(event["schema"], part["properties"]["schema"]["const"]);
+    }
+
+    #[test]
+    fn changes_are_told_once() {
+        let found = audit().findings[0].id.clone();
+        check(|_| {}, &[]);
+        check(|audit| audit.rows[0].status = RowStatus::NameFailed, &["-> name-failed: "]);
+        check(|audit| audit.rows[0].reason = "another".to_owned(), &[]);
+        check(|audit| drop(audit.findings.remove(0)), &[&format!("settled {found}: ")]);
+        check(
+            |audit| {
+                let new =
+                    Finding { id: "new".to_owned(), summary: "a\x1b[2Jb".to_owned(), ..audit.findings[0].clone() };
+                audit.findings.insert(0, new);
+            },
+            &["finding new high: a"],
+        );
+        check(|audit| audit.quality.drops += 3, &["lost "]);
+    }
+
+    #[test]
+    fn beginning_and_end() {
+        let audit = audit();
+        let begin = Event::at(&audit, What::Start { interfaces: vec!["eth0".to_owned(), "\x1b]0;".to_owned()] });
+        let end = Event::at(&audit, What::End { exit: 1, headline: "4 findings.".to_owned() });
+        [&begin, &end].into_iter().for_each(fits);
+        assert!(end.line().ends_with(" end, exit 1: 4 findings."), "{}", end.line());
+        assert!(!begin.line().contains('\x1b'), "{}", begin.line());
+    }
+}
