@@ -1,10 +1,15 @@
 //! Every shared capture against what capinfos says of it: number of packets, time of the first and
-//! of the last. What differs by decision stands in `differences/packets.csv`, with its reason.
+//! of the last. What differs by decision stands in `differences/captures.csv`, with its reason.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+#[path = "support/differences.rs"]
+mod differences;
+#[path = "support/shared.rs"]
+mod shared;
 
+use std::path::Path;
+
+use differences::Difference;
 use flowaudit::capture::{Capture, CaptureError, Options};
 use flowaudit::ledger::InputState;
 use flowaudit::wire::Timestamp;
@@ -16,12 +21,6 @@ struct Reading {
     first: Option<i64>,
     last: Option<i64>,
     cut: bool,
-}
-
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    assert!(folder.is_dir() || std::env::var_os("CI").is_none(), "the shared captures are missing");
-    folder.is_dir().then_some(folder)
 }
 
 fn read(path: &Path) -> (Reading, String) {
@@ -60,20 +59,21 @@ fn nanoseconds(text: Option<&str>) -> Option<i64> {
     seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction)
 }
 
-fn check(row: &csv::StringRecord, folder: &Path, differences: &BTreeMap<String, String>) -> Option<String> {
-    let (id, file, sha256) = (&row[0], &row[1], &row[15]);
-    let facts = std::fs::read_to_string(folder.join("facts").join(format!("{id}.json"))).expect("facts");
+/// What of the reading differs from the facts, in one line.
+fn difference(row: &Row, folder: &Path) -> Option<String> {
+    let cell = |name: &str| row.get(name).map_or("", String::as_str);
+    let facts = std::fs::read_to_string(folder.join("facts").join(cell("id")).with_extension("json")).expect("facts");
     let facts: serde_json::Value = serde_json::from_str(&facts).expect("facts are JSON");
     let capinfos = &facts["capinfos"];
-    let (reading, digest) = read(&folder.join(file));
-    if let Some(ours) = differences.get(id) {
-        return (*ours != reading.packets).then(|| format!("{id}: {reading:?}, but the table says {ours}"));
-    }
+    let (reading, digest) = read(&folder.join(cell("file")));
     let Some(packets) = capinfos["packets"].as_u64() else {
         // What Wireshark refuses altogether has no packets here either.
         let empty = reading.packets == "refused" || (reading.packets == "0" && reading.cut);
-        return (!empty).then(|| format!("{id}: {reading:?}, but Wireshark refuses it"));
+        return (!empty).then(|| format!("{} packets, but Wireshark refuses it", reading.packets));
     };
+    if reading.packets == "refused" {
+        return Some("refused".to_owned());
+    }
     let expected = Reading {
         packets: packets.to_string(),
         first: nanoseconds(capinfos["first"].as_str()).or(reading.first),
@@ -81,24 +81,21 @@ fn check(row: &csv::StringRecord, folder: &Path, differences: &BTreeMap<String, 
         cut: facts["tshark"]["error"].is_string(),
     };
     if reading != expected {
-        return Some(format!("{id}: {reading:?} is not {expected:?}"));
+        return Some(format!("{reading:?} is not {expected:?}"));
     }
-    (digest != sha256).then(|| format!("{id}: digest {digest} is not {sha256}"))
+    (digest != cell("sha256")).then(|| format!("digest {digest}"))
 }
+
+type Row = std::collections::BTreeMap<String, String>;
 
 #[test]
 fn every_shared_capture_reads_as_capinfos_reads_it() {
-    let Some(folder) = shared() else { return };
-    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differences/packets.csv");
-    let differences = csv::Reader::from_path(table)
-        .expect("the table of differences")
-        .records()
-        .map(|row| row.expect("a row"))
-        .map(|row| (row[0].to_owned(), row[1].to_owned()))
-        .collect::<BTreeMap<_, _>>();
-    let mut manifest = csv::Reader::from_path(folder.join("MANIFEST.csv")).expect("the manifest");
-    let rows = manifest.records().map(|row| row.expect("a row")).collect::<Vec<_>>();
+    let Some(folder) = shared::folder("captures") else { return };
+    let rows = differences::csv_rows(&folder.join("MANIFEST.csv")).expect("the manifest");
     assert!(rows.len() > 300, "the manifest lists only {}", rows.len());
-    let faults = rows.iter().filter_map(|row| check(row, &folder, &differences)).collect::<Vec<_>>();
-    assert!(faults.is_empty(), "{} differ:\n{}", faults.len(), faults.join("\n"));
+    let found: Vec<Difference> =
+        rows.iter().filter_map(|row| Some((row.get("id")?.clone(), difference(row, &folder)?))).collect();
+    let table = differences::known_differences("packets").expect("the table of differences");
+    let complaints = differences::unexplained(&found, &table, str::eq);
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }

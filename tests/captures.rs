@@ -3,32 +3,36 @@
 //! reason; a line there that no longer differs fails as well.
 #![forbid(unsafe_code)]
 
+#[path = "support/differences.rs"]
+mod differences;
 #[path = "support/exchanges.rs"]
 mod exchanges;
 #[path = "support/oracles.rs"]
 mod oracles;
+#[path = "support/parallel.rs"]
+mod parallel;
 #[path = "support/shared.rs"]
 mod shared;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use differences::Difference;
 use exchanges::Exchange;
 use flowaudit::capture::{self, Capture, CaptureError};
 use flowaudit::flow::{Conversation, DirectionBasis};
 use flowaudit::ledger::{self, Ledger, Observation};
 use flowaudit::wire::Transport;
-use shared::Difference;
 
 #[test]
 fn captures_agree_with_other_programs() {
     let Some(folder) = shared::folder("captures") else { return };
-    let captures = shared::csv_rows(&folder.join("MANIFEST.csv")).unwrap();
-    let lists = shared::csv_rows(&folder.join("EXPECTED.csv")).unwrap();
-    let table = shared::known_differences("captures.csv").unwrap();
+    let captures = differences::csv_rows(&folder.join("MANIFEST.csv")).unwrap();
+    let lists = differences::csv_rows(&folder.join("EXPECTED.csv")).unwrap();
+    let table = differences::known_differences("captures").unwrap();
     let found: Vec<Difference> =
-        shared::in_parallel(&captures, |row| of_capture(&folder, row, &lists)).into_iter().flatten().collect();
-    let complaints = shared::unexplained(&found, &table, "id", str::eq);
+        parallel::in_parallel(&captures, |row| of_capture(&folder, row, &lists)).into_iter().flatten().collect();
+    let complaints = differences::unexplained(&found, &table, str::eq);
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }
 

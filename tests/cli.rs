@@ -136,7 +136,7 @@ mod program {
     #[test]
     fn packs() {
         assert!(text(&check("matrix list", 0, "").stdout).contains("windows-member"));
-        assert!(text(&check("matrix show ams", 0, "").stdout).contains("[[row]]"));
+        assert!(text(&check("matrix show ams --form toml", 0, "").stdout).contains("[[row]]"));
         check("matrix show amz", 2, "amz");
         check("matrix check ams windows-member", 0, "");
         check("matrix check ../../Cargo.toml", 2, "exit 2");

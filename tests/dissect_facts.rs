@@ -1,12 +1,18 @@
 //! Shared captures in, what the dissect floor learns from them held against what tshark learnt.
-//! Every difference must stand in `tests/differences/dissect.csv` with its reason. The reader here
-//! is naive on purpose: it knows two file formats, Ethernet, and TCP that is put in order by its
+//! Every difference must stand in `tests/differences/captures.csv` with its reason. The walk
+//! from frame to payload is naive on purpose: it knows Ethernet, and TCP that is put in order by its
 //! sequence numbers, and shares nothing with the program's own.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what it cannot read")]
+
+#[path = "support/differences.rs"]
+mod differences;
+#[path = "support/frames.rs"]
+mod frames;
+#[path = "support/shared.rs"]
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowaudit::dissect::{
     Application, ClaimSource, Prefix, Progress, Recognised, cldap, dcom, dns, epm, name, recognise, smb,
@@ -18,8 +24,7 @@ type Facts = BTreeSet<String>;
 
 #[test]
 fn what_is_learnt_is_what_tshark_learns() {
-    let Some(captures) = captures() else { return };
-    let listed = listed();
+    let Some(captures) = shared::folder("captures") else { return };
     let mut found = BTreeSet::new();
     let mut checked = 0;
     for group in ["matrix", "names"] {
@@ -35,14 +40,14 @@ fn what_is_learnt_is_what_tshark_learns() {
         }
     }
     assert!(checked > 300, "{checked} facts");
-    let new: Vec<_> = found.difference(&listed).map(|(id, what)| format!("{id},{what}")).collect();
-    let gone: Vec<_> = listed.difference(&found).collect();
-    assert!(new.is_empty() && gone.is_empty(), "not listed:\n{}\nlisted, but gone: {gone:#?}", new.join("\n"));
+    let found: Vec<_> = found.into_iter().collect();
+    let complaints = differences::unexplained(&found, &differences::known_differences("dissect").unwrap(), str::eq);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
 fn services_are_recognised_on_whatever_port_they_run() {
-    let Some(captures) = captures() else { return };
+    let Some(captures) = shared::folder("captures") else { return };
     let cases: &[(&str, u16, Application)] = &[
         ("matrix/arkime-smb-port80.pcap", 80, Application::Smb),
         ("matrix/zeek-simpleauth-diff-port.pcap", 0, Application::Ldap),
@@ -75,7 +80,7 @@ fn services_are_recognised_on_whatever_port_they_run() {
 
 #[test]
 fn controllers_and_clients_say_who_and_what() {
-    let Some(captures) = captures() else { return };
+    let Some(captures) = shared::folder("captures") else { return };
     let traffic = read(&captures.join("matrix/otrf-scranton.cap"));
     let datagrams = traffic.udp.iter().flat_map(|flow| flow.datagrams.iter().flatten());
     let domains: BTreeSet<String> = datagrams.filter_map(|bytes| cldap::ping(bytes)).map(|ping| ping.domain).collect();
@@ -90,19 +95,6 @@ fn controllers_and_clients_say_who_and_what() {
         })
         .collect();
     assert_eq!(opened, BTreeSet::from([r"\\MORDORDC.theshire.local\IPC$".to_owned(), "samr".to_owned()]));
-}
-
-/// The shared captures; where they are not checked out only the build service insists on them.
-fn captures() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    assert!(path.is_dir() || std::env::var_os("CI").is_none(), "the shared captures are missing");
-    path.is_dir().then_some(path)
-}
-
-fn listed() -> BTreeSet<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differences/dissect.csv");
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    reader.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
 }
 
 /// What tshark says, one line for each fact.
@@ -250,57 +242,19 @@ impl Stream {
 }
 
 fn read(path: &Path) -> Traffic {
-    let mut bytes = std::fs::read(path).unwrap();
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        let mut plain = Vec::new();
-        std::io::copy(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut plain).unwrap();
-        bytes = plain;
-    }
     let mut traffic = Traffic::default();
-    let frames = if bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) { pcapng(&bytes) } else { pcap(&bytes) };
-    for (link, frame) in frames {
-        let _: Option<()> = frame_into(&mut traffic, link, frame);
+    for owned in frames::read(path).into_iter().flatten() {
+        let frame = owned.frame();
+        let _: Option<()> = frame_into(&mut traffic, frame.link.0, frame.bytes);
     }
     traffic
-}
-
-fn le32(bytes: &[u8], at: usize) -> Option<usize> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize)
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-fn pcap(bytes: &[u8]) -> Vec<(usize, &[u8])> {
-    let link = le32(bytes, 20).unwrap();
-    let mut at = 24;
-    std::iter::from_fn(|| {
-        let length = le32(bytes, at + 8)?;
-        let frame = bytes.get(at + 16..at + 16 + length)?;
-        at += 16 + length;
-        Some((link, frame))
-    })
-    .collect()
-}
-
-fn pcapng(bytes: &[u8]) -> Vec<(usize, &[u8])> {
-    let (mut at, mut links, mut frames) = (0, Vec::new(), Vec::new());
-    while let (Some(kind), Some(length)) = (le32(bytes, at), le32(bytes, at + 4)) {
-        match kind {
-            1 => links.push(usize::from(bytes[at + 8])),
-            6 => {
-                let (interface, captured) = (le32(bytes, at + 8).unwrap(), le32(bytes, at + 20).unwrap());
-                frames.extend(bytes.get(at + 28..at + 28 + captured).map(|frame| (links[interface], frame)));
-            }
-            _ => {}
-        }
-        at += length;
-    }
-    frames
-}
-
-fn frame_into(traffic: &mut Traffic, link: usize, frame: &[u8]) -> Option<()> {
+fn frame_into(traffic: &mut Traffic, link: u16, frame: &[u8]) -> Option<()> {
     let packet = match link {
         1 => {
             let mut at = 12;

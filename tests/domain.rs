@@ -4,7 +4,10 @@
 //! matrix must be told; no dynamic port of a controller goes without a grade.
 #![forbid(unsafe_code)]
 
+#[path = "support/frames.rs"]
 mod frames;
+#[path = "support/shared.rs"]
+mod shared;
 
 #[cfg(test)]
 mod golden {
@@ -119,7 +122,7 @@ mod golden {
 
     #[test]
     fn domain_captures() {
-        let Some(folder) = crate::frames::shared("captures") else { return };
+        let Some(folder) = crate::shared::folder("captures") else { return };
         let mut found = String::new();
         for case in CASES {
             write(&mut found, &folder, case);

@@ -1,25 +1,29 @@
 //! The built program over every capture of the lab, scored against what the lab meant to do. What
-//! its score names as failed stands in `differences/lab.csv` with the reason; a line there that no
+//! its score names as failed stands in `differences/captures.csv` with the reason; a line there that no
 //! longer fails is a failure too.
 #![forbid(unsafe_code)]
 
+#[path = "support/differences.rs"]
+mod differences;
+#[path = "support/parallel.rs"]
+mod parallel;
 #[path = "support/shared.rs"]
 mod shared;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use shared::Difference;
+use differences::Difference;
 
 #[test]
 fn lab_truth_is_found() {
     let Some(lab) = shared::folder("lab") else { return };
     let captures = captures(&lab.join("captures")).unwrap();
     assert!(!captures.is_empty(), "the lab holds no captures");
-    let table = shared::known_differences("lab.csv").unwrap();
+    let table = differences::known_differences("lab").unwrap();
     let found: Vec<Difference> =
-        shared::in_parallel(&captures, |capture| failures(&lab, capture)).into_iter().flatten().collect();
-    let complaints = shared::unexplained(&found, &table, "file", |known, line| line.contains(known));
+        parallel::in_parallel(&captures, |capture| failures(&lab, capture)).into_iter().flatten().collect();
+    let complaints = differences::unexplained(&found, &table, |known, line| line.contains(known));
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }
 

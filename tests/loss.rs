@@ -4,7 +4,10 @@
 //! attempt like any other that was blocked, and its row says so; such flows are not compared.
 #![forbid(unsafe_code)]
 
+#[path = "support/frames.rs"]
 mod frames;
+#[path = "support/shared.rs"]
+mod shared;
 
 #[cfg(test)]
 mod property {
@@ -32,7 +35,7 @@ mod property {
 
     #[test]
     fn loss_in_the_lab_clears_nothing() {
-        let Some(lab) = crate::frames::shared("lab") else { return };
+        let Some(lab) = crate::shared::folder("lab") else { return };
         let captures = captures(&lab.join("captures"), u64::MAX);
         assert!(!captures.is_empty());
         let found = captures.iter().flat_map(|path| {
@@ -47,7 +50,7 @@ mod property {
 
     #[test]
     fn loss_in_other_captures_clears_nothing() {
-        let Some(folder) = crate::frames::shared("captures") else { return };
+        let Some(folder) = crate::shared::folder("captures") else { return };
         let mut paths = captures(&folder.join("matrix"), LARGEST);
         paths.extend(captures(&folder.join("names"), LARGEST));
         let found = paths.iter().flat_map(|path| {
@@ -217,7 +220,7 @@ mod property {
 
     #[test]
     fn a_cleared_flow_is_told() {
-        let Some(lab) = crate::frames::shared("lab") else { return };
+        let Some(lab) = crate::shared::folder("lab") else { return };
         let frames = crate::frames::read(&lab.join("captures/a-clean.pcap")).unwrap();
         let matrix = Matrix::load(&Site::load(&lab.join("site.toml").to_string_lossy()).unwrap()).unwrap();
         let after = judged(observe(frames.iter()), &matrix);

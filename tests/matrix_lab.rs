@@ -2,22 +2,21 @@
 //! only payload can tell apart is left to the audit.
 
 #[cfg(test)]
+#[path = "support/shared.rs"]
+mod shared;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::net::IpAddr;
     use std::path::PathBuf;
 
+    use super::shared;
     use flowaudit::matrix::{Facts, Match, Matrix, Peer, Site, Standing};
     use flowaudit::wire::Transport;
 
     /// Kinds of violation that have a listed address, port and name.
     const ONLY_PAYLOAD_TELLS: &[&str] = &["wrong-protocol", "rpc-not-announced", "sni-mismatch", "unlisted-name"];
-
-    fn lab() -> Option<PathBuf> {
-        let lab = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/lab");
-        assert!(lab.is_dir() || std::env::var_os("CI").is_none(), "the lab is absent");
-        lab.is_dir().then_some(lab)
-    }
 
     struct Flow {
         place: String,
@@ -101,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_flow_of_the_lab_falls_where_the_truth_says() {
-        let Some(lab) = lab() else { return };
+        let Some(lab) = shared::folder("lab") else { return };
         let site = Site::load(lab.join("site.toml").to_str().unwrap()).unwrap_or_else(|faults| panic!("{faults}"));
         let matrix = Matrix::load(&site).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!(matrix.warnings(), &[] as &[String]);

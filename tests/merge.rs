@@ -1,7 +1,10 @@
 //! Merging is exact: whatever the cut, the ledgers of two consecutive pieces merge into the ledger
 //! that reads both in one go. Every capture of the shared set up to 5 MB, at many cuts.
 
+#[path = "support/frames.rs"]
 mod frames;
+#[path = "support/shared.rs"]
+mod shared;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +18,7 @@ const FEW: usize = 60;
 
 #[test]
 fn pieces_merge_into_the_whole() {
-    let Some(folder) = frames::shared("captures") else { return };
+    let Some(folder) = shared::folder("captures") else { return };
     let mut failed = Vec::new();
     for path in captures(&folder) {
         let Some(frames) = frames::read(&path) else { continue };
@@ -26,7 +29,7 @@ fn pieces_merge_into_the_whole() {
 
 #[test]
 fn three_pieces_merge_either_way() {
-    let Some(folder) = frames::shared("captures") else { return };
+    let Some(folder) = shared::folder("captures") else { return };
     for path in captures(&folder).into_iter().step_by(9) {
         let Some(frames) = frames::read(&path) else { continue };
         let (a, rest) = frames.split_at(frames.len() / 3);

@@ -3,6 +3,7 @@
 
 mod errors;
 mod evidence;
+mod explain;
 mod findings;
 mod grade;
 mod group;
@@ -16,6 +17,7 @@ mod quality;
 mod rows;
 mod rpc;
 mod scope;
+mod suggest;
 mod tally;
 mod terms;
 #[cfg(test)]
@@ -25,12 +27,14 @@ mod verdict;
 mod waivers;
 mod words;
 
+pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
     Answer, AtomResult, Audit, EvidenceRef, Finding, FlowVerdict, InputEntry, Kind, Nearest, NextStep, PackEntry,
     PeerResult, Quality, RowResult, RowStatus, SiteEntry, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
+pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 
 use crate::ledger::Observation;
 use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};
@@ -38,7 +42,9 @@ use crate::wire::Transport;
 
 /// The one door to the matrix: every atom that fits these facts.
 fn matches(matrix: &Matrix, facts: &Facts<'_>) -> Vec<Match> {
-    matrix.scan(facts)
+    let mut found = Vec::new();
+    matrix.matches(facts, &mut found);
+    found
 }
 
 /// Whether a row belongs to an audited pack.

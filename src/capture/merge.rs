@@ -51,6 +51,11 @@ impl Merge {
         }
     }
 
+    /// Whether packets of more than one tap may come.
+    pub(super) fn may_have_several_taps(&self) -> bool {
+        self.slots.len() > 1 || self.slots.iter().any(Slot::may_name_interfaces)
+    }
+
     /// Steps to the next packet; false at the end of all inputs.
     #[inline]
     pub(super) fn advance(&mut self) -> bool {

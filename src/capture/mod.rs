@@ -8,6 +8,7 @@
 //! ```text
 //! inputs     what the user named           -> the files, each once
 //! slot       one file                      -> opened when its first packet is due
+//! pipe       a pipe or device              -> read on its own thread, so that it can be left
 //! source     its bytes                     -> a block, hashed by `digest` on another thread
 //! compress   gzip, zstd, xz                -> the bytes inside, through a second block
 //! recognise  the first bytes               -> pcap, pcapng, or an error that names what it is
@@ -36,6 +37,7 @@ pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
+mod pipe;
 mod reader;
 mod recognise;
 mod slot;
@@ -47,7 +49,7 @@ mod tests;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 pub use error::CaptureError;
 pub use inputs::Note;
@@ -71,6 +73,8 @@ pub struct Options {
     pub to: Option<Timestamp>,
     /// A BPF expression that packets must pass (feature `live`).
     pub filter: Option<String>,
+    /// Once set, a pipe on which nothing comes is left: what was read before it counts.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Captures being read: a lending iterator over their frames.
@@ -94,7 +98,7 @@ impl Capture {
         let listing = inputs::list(&paths)?;
         let digests = options.digests.then(Digests::start);
         let progress = Arc::new(AtomicU64::new(0));
-        let (slots, notes) = open_all(listing, options.filter.is_some(), &progress, digests.as_ref())?;
+        let (slots, notes) = open_all(listing, options, &progress, digests.as_ref())?;
         Self::merged(slots, notes, digests, progress, options)
     }
 
@@ -106,7 +110,7 @@ impl Capture {
         let source = Source { named: name.into(), path: name.into(), door: Door::Stream, size: None, directory: None };
         let digests = options.digests.then(Digests::start);
         let progress = Arc::new(AtomicU64::new(0));
-        let mut slot = Slot::new(source, 0);
+        let mut slot = Slot::new(source, 0, &options.stop);
         slot.open_from(bytes, &progress, digests.as_ref().map(|digests| digests.sink(0)))?;
         Self::merged(vec![slot], Vec::new(), digests, progress, options)
     }
@@ -139,6 +143,13 @@ impl Capture {
     #[must_use]
     pub fn progress(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.progress)
+    }
+
+    /// Whether packets of more than one tap may come: several inputs, or a format that names several
+    /// interfaces. Only then can one packet have been captured twice.
+    #[must_use]
+    pub fn may_have_several_taps(&self) -> bool {
+        self.merge.may_have_several_taps()
     }
 
     /// Bytes that there are to read, where all inputs are files.
@@ -198,15 +209,15 @@ impl Capture {
 /// only looked into for their first packet, while pipes stay open.
 fn open_all(
     mut listing: Listing,
-    look: bool,
+    options: &Options,
     progress: &Arc<AtomicU64>,
     digests: Option<&Digests>,
 ) -> Result<(Vec<Slot>, Vec<Note>), CaptureError> {
     let sources = std::mem::take(&mut listing.sources);
-    let single = sources.len() == 1;
+    let (single, look) = (sources.len() == 1, options.filter.is_some());
     let mut slots = Vec::with_capacity(sources.len());
     for (serial, source) in sources.into_iter().enumerate() {
-        let mut slot = Slot::new(source, u32::try_from(serial).unwrap_or(u32::MAX));
+        let mut slot = Slot::new(source, u32::try_from(serial).unwrap_or(u32::MAX), &options.stop);
         let mut open = || {
             if single || slot.source().door != Door::File {
                 slot.open(progress, digests.map(|digests| digests.sink(slot.serial)))?;
@@ -214,7 +225,9 @@ fn open_all(
             if look || !single { slot.look() } else { Ok(()) }
         };
         match (open(), slot.source().directory) {
-            (Ok(()), directory) => {
+            // A file of a directory that breaks off at once may be the one that is still written; it is
+            // cut, not missing, when its turn comes.
+            (Ok(()) | Err(CaptureError::Read { .. }), directory @ Some(_)) | (Ok(()), directory @ None) => {
                 listing.found(directory);
                 slots.push(slot);
             }

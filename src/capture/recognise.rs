@@ -38,6 +38,9 @@ pub(super) fn recognise(head: &[u8], path: &str) -> Kind {
     if head.get(257..262) == Some(b"ustar") {
         return Kind::Other("is a tar archive", UNPACK);
     }
+    if head.len() < 4 {
+        return Kind::Other("are too few bytes for any capture", EXPECTED);
+    }
     describe_text(head).unwrap_or(Kind::Other("are bytes of no known capture format", EXPECTED))
 }
 
@@ -62,6 +65,8 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"\x7fver", Kind::Other("is an EtherPeek or OmniPeek capture", CONVERT)),
     (b"\x1c\x00\x01\xac", Kind::Other("is an IxVeriWave or Ixia capture", CONVERT)),
     (b"\x1c\x00\x01\xab", Kind::Other("is an IxVeriWave or Ixia capture", CONVERT)),
+    (b"\x89PNG", Kind::Other("is a picture (PNG)", EXPECTED)),
+    (b"%PDF", Kind::Other("is a PDF document", EXPECTED)),
     (b"PK\x03\x04", Kind::Other("is a zip archive", UNPACK)),
     (b"7z\xbc\xaf\x27\x1c", Kind::Other("is a 7z archive", UNPACK)),
     (b"Rar!", Kind::Other("is a RAR archive", UNPACK)),
@@ -162,8 +167,9 @@ mod tests {
             (b"  <!DOCTYPE html><html>", "a.pcap", "HTML"),
             (b"no time source destination", "a.txt", "text"),
             (b"{\"a\": 1}", "a", "JSON"),
-            (b"\x00\x01\x02", "a", "no known"),
-            (b"", "a", "text"),
+            (b"\x00\x01\x02\x03", "a", "no known"),
+            (b"\xd4", "a", "too few bytes"),
+            (b"", "a", "too few bytes"),
         ];
         for (head, path, expected) in cases {
             check(head, path, expected);

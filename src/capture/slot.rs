@@ -5,11 +5,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
+use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
 use super::taps::Taps;
@@ -19,6 +20,8 @@ use crate::wire::{Frame, FrameRef, LinkType, Timestamp};
 /// One input while it is read.
 pub(super) struct Slot {
     source: Source,
+    /// Ends the reading of a silent pipe.
+    stop: Arc<AtomicBool>,
     /// Distinguishes the inputs before their order is known; the digest goes by it.
     pub(super) serial: u32,
     /// Time of the first packet, where it was looked up; decides the order of the inputs.
@@ -35,10 +38,11 @@ pub(super) struct Slot {
 
 impl Slot {
     /// An input that is not open yet.
-    pub(super) fn new(source: Source, serial: u32) -> Self {
+    pub(super) fn new(source: Source, serial: u32, stop: &Arc<AtomicBool>) -> Self {
         let input = Input { path: source.named.clone(), state: InputState::Stopped, ..Input::default() };
         Self {
             source,
+            stop: Arc::clone(stop),
             serial,
             first: None,
             reader: None,
@@ -58,6 +62,11 @@ impl Slot {
     /// Whether it is open.
     pub(super) const fn is_open(&self) -> bool {
         self.reader.is_some()
+    }
+
+    /// Whether it may have more than one interface.
+    pub(super) fn may_name_interfaces(&self) -> bool {
+        self.reader.as_ref().is_none_or(Reader::may_name_interfaces)
     }
 
     /// The order of inputs: by first packet, then by name; those without packets come last.
@@ -177,8 +186,12 @@ impl Slot {
         let at = self.head.at;
         self.due = self.due.max(at);
         if self.head.timed {
-            self.input.first = Some(self.input.first.map_or(at, |first| first.min(at)));
-            self.input.last = Some(self.input.last.map_or(at, |last| last.max(at)));
+            if self.input.last.is_none_or(|last| at > last) {
+                self.input.last = Some(at);
+            }
+            if self.input.first.is_none_or(|first| at < first) {
+                self.input.first = Some(at);
+            }
         }
     }
 
@@ -216,8 +229,9 @@ impl Slot {
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, CaptureError> {
         match self.source.door {
-            Door::Stdin => Ok(Box::new(io::stdin())),
-            Door::File | Door::Stream => match File::open(&self.source.path) {
+            Door::Stdin => Ok(Box::new(Pipe::stdin(Arc::clone(&self.stop)))),
+            Door::Stream => Ok(Box::new(Pipe::open(self.source.path.clone(), Arc::clone(&self.stop)))),
+            Door::File => match File::open(&self.source.path) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(error) => Err(CaptureError::from_io(&self.source.named, 0, error)),
             },

@@ -1,7 +1,7 @@
 //! The command line as typed: words in, typed but unresolved arguments out. Reads no file and
 //! knows no defaults that depend on one; `options` resolves.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -40,7 +40,7 @@ pub enum Command {
     /// Show, check and import documented matrices (packs)
     #[command(subcommand)]
     Matrix(MatrixCommand),
-    /// Check a site file
+    /// Guess a site from captures, and check one
     #[command(subcommand)]
     Site(SiteCommand),
 }
@@ -115,6 +115,16 @@ pub struct OutputArguments {
     /// The report as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+}
+
+impl OutputArguments {
+    /// Whether a form was asked for that quotes the SHA-256 of the inputs, which costs as much as
+    /// reading them. Every form is named here, so that a new one has to answer.
+    #[must_use]
+    pub const fn quote_digests(&self) -> bool {
+        let Self { json, csv: _, markdown } = self;
+        json.is_some() || markdown.is_some()
+    }
 }
 
 /// How the report looks.
@@ -192,16 +202,63 @@ pub enum MatrixCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Say why a flow has its verdict: every row, the cells that differ, and what would allow it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArguments>),
+}
+
+/// `flowaudit matrix explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The flow, unless --flow gives its number; then captures, whose other flows are judged too
+    #[arg(value_name = "FLOW|CAPTURE", required = true)]
+    pub words: Vec<String>,
+    /// The flow with this number in the flow log (--flows) of these captures
+    #[arg(long, value_name = "N")]
+    pub flow: Option<NonZeroU64>,
+    /// Who is who, and the rest of the site
+    #[command(flatten)]
+    pub site: SiteArguments,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `flowaudit site`.
 #[derive(Debug, Subcommand)]
 pub enum SiteCommand {
-    /// Check a site against the packs that it names, and list the roles that nobody plays
-    Check {
-        /// The site file
-        site: PathBuf,
-    },
+    /// Guess a site from captures, with the evidence of each line, for you to correct
+    #[command(after_help = SITE_EXAMPLES)]
+    Init(SiteInitArguments),
+    /// Check a site: faults, roles that nobody plays, rows that are off or out of sight
+    Check(SiteCheckArguments),
+}
+
+/// `flowaudit site init`.
+#[derive(Debug, Args)]
+pub struct SiteInitArguments {
+    /// Captures: files, directories, quoted patterns of rotated files, or - for a pipe
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// Where to write the site; without it standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Matrix to guess the roles of: a shipped pack or a file; several may be given
+    #[arg(long, value_name = "PACK")]
+    pub pack: Vec<String>,
+    /// Addresses of the server under audit, where the capture does not tell: ams-server=10.0.0.5
+    #[arg(long, value_name = "ROLE=ADDR[,ADDR…]", value_parser = role)]
+    pub role: Vec<(String, String)>,
+}
+
+/// `flowaudit site check`.
+#[derive(Debug, Args)]
+pub struct SiteCheckArguments {
+    /// The site file
+    pub site: PathBuf,
+    /// Matrix to check it against, in place of the packs that it names; several may be given
+    #[arg(long, value_name = "PACK")]
+    pub pack: Vec<String>,
 }
 
 /// In which form a pack is printed.
@@ -270,12 +327,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
 const EXAMPLES: &str = "\
 Examples:
   flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
   flowaudit audit -s site.toml server.pcapng
   flowaudit matrix show ams                          what the shipped matrix allows";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   flowaudit audit --role ams-server=10.0.0.5 server.pcap
+  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
   flowaudit audit -s site.toml server.pcapng
   flowaudit matrix show ams                          what the shipped matrix allows
 
@@ -321,6 +380,20 @@ Exit codes:
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
      flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.0.9:389' -s site.toml
+  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.9.9:443 https graph.microsoft.com' -s site.toml
+  flowaudit matrix explain --flow 17 -s site.toml server.pcap   a line of the flow log";
+
+const SITE_EXAMPLES: &str = "\
+Examples:
+  flowaudit site init server.pcap > site.toml                   then read it, every line
+  flowaudit site init --role ams-server=10.0.0.5 mirror.pcapng -o site.toml
+  flowaudit site check site.toml                                what an audit would lack
+
+Nothing that it guesses is used unread: the site begins as a draft, and no audit accepts a draft.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:

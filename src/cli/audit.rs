@@ -2,7 +2,7 @@
 //! so that a wrong site is said before an hour of reading, then every capture, then judges.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,10 +13,10 @@ use super::args::AuditArguments;
 use super::exit::{self, Failure};
 use super::options;
 use super::progress::Progress;
-use super::report::{check_outputs, is_dash, write_all, write_one};
+use super::report::{check_inputs, check_outputs, is_dash, write_all, write_one};
 use crate::audit::{Judged, judge};
-use crate::capture::{self, Capture};
-use crate::ledger::{self, Ledger, Observation};
+use crate::capture::{self, Capture, CaptureError};
+use crate::ledger::{self, Input, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
 use crate::report::flows::{self, Form};
 use crate::wire::Timestamp;
@@ -27,18 +27,32 @@ use crate::wire::Timestamp;
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     check_outputs(&arguments.outputs, arguments.flows.as_deref())?;
+    check_inputs(&arguments.outputs, arguments.flows.as_deref(), arguments.captures.iter().cloned())?;
+    check_window(arguments)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let matrix = Matrix::load(&options::site(&arguments.site)?)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
     let observation = observe(arguments)?;
+    // Patterns and directories have named their files only now.
+    let read = observation.inputs.iter().map(|input| PathBuf::from(&input.path));
+    check_inputs(&arguments.outputs, arguments.flows.as_deref(), read)?;
     let judged = judge(&observation, &matrix);
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole = log.is_none_or(|(path, form)| {
         write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
     });
     finish(arguments, &judged, flows_whole)
+}
+
+fn check_window(arguments: &AuditArguments) -> Result<(), Failure> {
+    match (arguments.from, arguments.to) {
+        (Some(from), Some(to)) if from >= to => {
+            Err(Failure::plain(format!("--from {from} is not before --to {to}: no packet can lie between them")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn finish(arguments: &AuditArguments, judged: &Judged, flows_whole: bool) -> Result<u8, Failure> {
@@ -53,12 +67,17 @@ fn finish(arguments: &AuditArguments, judged: &Judged, flows_whole: bool) -> Res
 /// Reads every capture to its end, or until a signal asks to stop.
 fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
-    let mut captures = Capture::open(&arguments.captures, &capture_options(arguments)).map_err(unreadable)?;
+    let mut captures = match Capture::open(&arguments.captures, &capture_options(arguments, &stop)) {
+        Ok(captures) => captures,
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(nothing_read(arguments)),
+        Err(fault) => return Err(unreadable(fault)),
+    };
     if !arguments.look.quiet {
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
-    let mut ledger = Ledger::new(ledger::Options::default());
+    let several_taps = captures.may_have_several_taps();
+    let mut ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
     let mut frames = 0u64;
     while let Some(frame) = captures.next().map_err(unreadable)? {
         ledger.observe(&frame);
@@ -76,16 +95,26 @@ fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     Ok(ledger.settle())
 }
 
-fn capture_options(arguments: &AuditArguments) -> capture::Options {
+/// What is known when a signal came before the first byte.
+fn nothing_read(arguments: &AuditArguments) -> Observation {
+    let stopped =
+        |path: &PathBuf| Input { path: path.display().to_string(), state: InputState::Stopped, ..Input::default() };
+    let mut ledger = Ledger::new(ledger::Options::default());
+    ledger.set_inputs(arguments.captures.iter().map(stopped).collect(), Vec::new());
+    ledger.settle()
+}
+
+fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> capture::Options {
     let at = |time: jiff::Timestamp| {
         // Packet time ends in 2262; a bound beyond it bounds nothing.
         Timestamp::from_nanoseconds(i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX))
     };
     capture::Options {
-        digests: true,
+        digests: arguments.outputs.quote_digests() || (arguments.look.verbose && !arguments.look.quiet),
         from: arguments.from.map(at),
         to: arguments.to.map(at),
         filter: arguments.filter.clone(),
+        stop: Arc::clone(stop),
     }
 }
 
@@ -112,8 +141,20 @@ pub(super) fn flow_form(path: &Path) -> Result<Form, Failure> {
     }
 }
 
-fn unreadable(fault: capture::CaptureError) -> Failure {
-    Failure::plain(format!("cannot read {fault}"))
+fn unreadable(fault: CaptureError) -> Failure {
+    match fault {
+        CaptureError::Filter { .. } | CaptureError::FilterUnavailable { .. } | CaptureError::NoInput => {
+            Failure::plain(fault)
+        }
+        CaptureError::NotFound { .. }
+        | CaptureError::NoPermission { .. }
+        | CaptureError::Read { .. }
+        | CaptureError::Empty { .. }
+        | CaptureError::NotACapture { .. }
+        | CaptureError::NoCaptures { .. }
+        | CaptureError::NoMatch { .. }
+        | CaptureError::BadPattern { .. } => Failure::plain(format!("cannot read {fault}")),
+    }
 }
 
 /// Frames between two moves of the bar.

@@ -95,6 +95,9 @@ pub fn say(line: &str) {
 pub fn of_usage(fault: &clap::Error) -> ExitCode {
     let printed = fault.print();
     let closed = printed.as_ref().is_err_and(|fault| fault.kind() == io::ErrorKind::BrokenPipe);
+    if fault.use_stderr() {
+        say("exit 2: the command line is wrong");
+    }
     if fault.use_stderr() || (printed.is_err() && !closed) { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 

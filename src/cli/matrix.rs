@@ -1,13 +1,14 @@
-//! `flowaudit matrix` and `flowaudit site`: packs and sites in, lists, TOML or every fault out.
+//! `flowaudit matrix`: packs in, lists, TOML or every fault out.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{MatrixCommand, PackForm, PageArguments, SiteCommand};
+use super::args::{MatrixCommand, PackForm, PageArguments};
 use super::exit::{self, Failure};
+use super::explain;
 use super::options::{self, path_text};
 use super::report::{to_stdout, unwritten_stdout, write_one};
-use crate::matrix::{self, Faults, Matrix, Pack, Site, Standing};
+use crate::matrix::{self, Faults, Pack};
 use crate::report::terminal::{self, Detail};
 use crate::report::{escape, words};
 
@@ -21,21 +22,8 @@ pub fn run(command: &MatrixCommand) -> Result<u8, Failure> {
         MatrixCommand::Show { pack, form, page } => show(pack, *form, page),
         MatrixCommand::Check { packs } => check(packs),
         MatrixCommand::Import { table, output } => import(table, output.as_deref()),
+        MatrixCommand::Explain(arguments) => explain::run(arguments),
     }
-}
-
-/// Runs `flowaudit site`.
-///
-/// # Errors
-/// The site or one of its packs is wrong.
-pub fn run_site(command: &SiteCommand) -> Result<u8, Failure> {
-    let SiteCommand::Check { site } = command;
-    let path = path_text(site)?;
-    let matrix = Matrix::load(&Site::load(&path)?)?;
-    matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
-    let live = matrix.rows.iter().filter(|row| row.standing == Standing::Live).count();
-    let summary = format!("{path}: no faults; {live} of {} rows are live", matrix.rows.len());
-    print(|out| writeln!(out, "{}", escape::terminal(&summary)))
 }
 
 fn list() -> Result<u8, Failure> {

@@ -13,10 +13,13 @@ use self::exit::Failure;
 mod args;
 mod audit;
 mod exit;
+mod explain;
 mod matrix;
 mod options;
 mod progress;
 mod report;
+mod seen;
+mod site;
 #[cfg(all(feature = "live", unix))]
 mod watch;
 
@@ -48,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Watch(arguments) => watch::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Matrix(command) => matrix::run(command),
-        Command::Site(command) => matrix::run_site(command),
+        Command::Site(command) => site::run(command),
     }
 }
 

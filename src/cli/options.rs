@@ -20,7 +20,11 @@ pub fn site(arguments: &SiteArguments) -> Result<Site, Failure> {
         return Err(Failure::Advice(NO_SITE, HOW_TO_SAY_IT));
     }
     let mut site = match &arguments.site {
-        Some(path) => Site::load(&path_text(path)?)?,
+        Some(path) => {
+            let site = Site::load(&path_text(path)?)?;
+            site.read_by_somebody()?;
+            site
+        }
         None => Site::default(),
     };
     for (role, players) in merged(&arguments.role) {
@@ -90,16 +94,11 @@ fn merged(roles: &[(String, String)]) -> Vec<(String, String)> {
 const NO_SITE: &str = "nobody is known here: say who the server under audit is, and who plays the other roles";
 
 const HOW_TO_SAY_IT: &str = "\
-on the command line:
-  flowaudit audit --role ams-server=10.0.0.5 --role domain-controllers=10.0.0.10,10.0.0.11 server.pcap
+guess it from the capture, read it, correct it, and audit with it:
+  flowaudit site init CAPTURE > site.toml
+  flowaudit audit -s site.toml CAPTURE
 
-or in a file, given with -s site.toml:
-  [site]
-  name = \"corp.example\"
-  packs = [\"ams\"]
-  vantage = \"ams-server\"
-  [roles]
-  ams-server = [\"10.0.0.5\"]
-  domain-controllers = [\"10.0.0.10-10.0.0.11\"]
+or for a quick look, on the command line:
+  flowaudit audit --role ams-server=10.0.0.5 --role domain-controllers=10.0.0.10,10.0.0.11 server.pcap
 
 `flowaudit matrix show ams` lists all roles; a role that nobody plays leaves its rows unjudged.";

@@ -21,20 +21,61 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     };
     check_outputs(&arguments.outputs, None)?;
     let audit = read(path)?;
+    check_inputs(&arguments.outputs, None, [path.to_owned()])?;
     write_all(&audit, &arguments.outputs, &arguments.look, false)?;
     Ok(exit::of_audit(&audit, arguments.fail_on.into()))
 }
 
-/// Refuses two reports on one standard output.
+/// Refuses two reports in one place.
 ///
 /// # Errors
-/// More than one form goes to `-`.
+/// More than one form goes to `-` or to the same file.
 pub fn check_outputs(outputs: &OutputArguments, flows: Option<&Path>) -> Result<(), Failure> {
-    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
-    if all.iter().flatten().filter(|path| is_dash(path)).count() > 1 {
+    let all = named(outputs, flows);
+    if all.iter().filter(|path| is_dash(path)).count() > 1 {
         return Err(Failure::plain("only one report can go to standard output (-): give the others a file name"));
     }
+    let mut places: Vec<PathBuf> = Vec::new();
+    for place in all.iter().filter_map(|path| place(path)) {
+        if places.contains(&place) {
+            return Err(Failure::plain(format!("{}: two reports would be written there", place.display())));
+        }
+        places.push(place);
+    }
     Ok(())
+}
+
+/// Refuses to write a report over what was read: a capture is evidence.
+///
+/// # Errors
+/// A report has the name of an input.
+pub fn check_inputs(
+    outputs: &OutputArguments,
+    flows: Option<&Path>,
+    inputs: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), Failure> {
+    let places: Vec<PathBuf> = named(outputs, flows).into_iter().filter_map(place).collect();
+    match inputs.into_iter().find(|input| place(input).is_some_and(|input| places.contains(&input))) {
+        Some(input) => {
+            Err(Failure::plain(format!("{}: a report would replace this input; give it another name", input.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn named<'path>(outputs: &'path OutputArguments, flows: Option<&'path Path>) -> Vec<&'path Path> {
+    let all = [outputs.json.as_deref(), outputs.csv.as_deref(), outputs.markdown.as_deref(), flows];
+    all.into_iter().flatten().collect()
+}
+
+/// The file that a path names, in one way of writing; `None` for streams, which many may share.
+fn place(path: &Path) -> Option<PathBuf> {
+    if is_dash(path) || path.starts_with("/dev") || path.starts_with("/proc") {
+        return None;
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A link is replaced and not followed, so that only its directory counts.
+    Some(std::fs::canonicalize(parent).ok()?.join(path.file_name()?))
 }
 
 /// Writes every form of `audit` that was asked for. The page for the terminal leaves standard

@@ -31,6 +31,14 @@ pub(super) fn peek_ftp(prefix: &Prefix<'_>) -> Peek {
 }
 
 fn client_or_server(prefix: &Prefix<'_>, commands: &[&str], words: &[&str], application: Application) -> Peek {
+    // Most payload is none of it and shows so with its first byte.
+    let possible = |first: &u8| {
+        let begins = |known: &&str| known.as_bytes().first().is_some_and(|known| known.eq_ignore_ascii_case(first));
+        *first == b'2' || commands.iter().any(begins)
+    };
+    if !prefix.bytes.first().is_none_or(possible) {
+        return Peek::Not;
+    }
     let line = line(prefix.bytes);
     let text = line.unwrap_or(prefix.bytes);
     if text.len() > LINE || !text.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | 0x80..)) {

@@ -67,6 +67,10 @@ fn answer(prefix: &Prefix<'_>) -> Peek {
 }
 
 fn request(prefix: &Prefix<'_>) -> Peek {
+    // All methods are in capitals, so most other payload shows with its first byte.
+    if prefix.bytes.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+        return Peek::Not;
+    }
     let Some(line) = lines(prefix.bytes).next() else { return short(prefix) };
     let mut words = line.text.split(|byte| *byte == b' ');
     let (method, target, version) = (words.next().unwrap_or_default(), words.next(), words.next());

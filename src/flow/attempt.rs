@@ -28,15 +28,17 @@ impl<A: Address> Attempt<A> {
     }
 
     /// Whether `run` goes on with this attempt. A SYN goes on when it repeats the number of its sender on
-    /// a connection that is not closed, when the attempt never opened and is not long past (retries,
-    /// also after a reset), or when the other side opened at the same time (RFC 9293 section 3.5) or
+    /// a connection that is not closed or was reset not long ago (no stack draws the same number twice in
+    /// a row, but some send the old SYN again), when the attempt never opened and is not long
+    /// past, or when the other side opened at the same time (RFC 9293 section 3.5) or
     /// its answer was captured first.
     pub(super) fn is_continued_by(&self, run: &Run<A>) -> bool {
         let Some(number) = run.initial() else { return true };
         let from = run.opener();
+        let is_soon = run.first.since(self.whole.last) <= RETRY_WINDOW;
         match *self.initial.of(from) {
             Some(known) if known == number && !self.closed => true,
-            Some(_) => !self.has_opened(from) && run.first.since(self.whole.last) <= RETRY_WINDOW,
+            Some(known) => is_soon && ((known == number && !self.was_finished()) || !self.has_opened(from)),
             None => *self.whole.packets.of(from) == 0 && self.initial.of(from.other()).is_some() && !self.closed,
         }
     }
@@ -54,6 +56,10 @@ impl<A: Address> Attempt<A> {
                 self.whole.detail_mut().claimed = Some(claimed);
             }
         }
+    }
+
+    fn was_finished(&self) -> bool {
+        self.whole.seen.any(Seen::FIN | Seen::FIN << 1)
     }
 
     fn has_opened(&self, client: End) -> bool {

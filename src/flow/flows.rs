@@ -87,12 +87,16 @@ impl FlowTable {
     pub fn observe(&mut self, sighting: &Sighting, datagram: &Datagram<'_>) {
         let Some((key, from)) = of_datagram(datagram) else { return };
         let packet = Packet::new(sighting, from, datagram);
-        self.latest = self.latest.max(Some(sighting.at));
-        match key {
+        if self.latest.is_none_or(|latest| sighting.at > latest) {
+            self.latest = Some(sighting.at);
+        }
+        let opened = match key {
             AnyKey::Four(key) => self.four.observe(key, &packet, &mut self.payloads),
             AnyKey::Six(key) => self.six.observe(key, &packet, &mut self.payloads),
+        };
+        if opened {
+            self.hold_budget();
         }
-        self.hold_budget();
     }
 
     /// Adds what a table of the following piece of the capture holds.

@@ -34,6 +34,7 @@ pub(super) struct Tcp {
 
 impl<'frame> Packet<'frame> {
     /// What of `datagram`, sent by `from`, a run needs.
+    #[inline]
     pub(super) fn new(sighting: &Sighting, from: End, datagram: &Datagram<'frame>) -> Self {
         let (payload, payload_length, tcp) = match datagram.content {
             Content::Tcp(segment) => {

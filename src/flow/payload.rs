@@ -31,6 +31,7 @@ pub(super) struct Payloads {
 
 impl Payloads {
     /// Keeps what recognition wants of a packet that `run` has counted.
+    #[inline]
     pub(super) fn observe<A: Address>(&mut self, run: &mut Run<A>, packet: &Packet<'_>) {
         let closed = run.verdict != Verdict::OPEN && run.detail.as_ref().is_none_or(|detail| detail.log.is_none());
         if closed || run.seen.any(Seen::NOT_HELD) {

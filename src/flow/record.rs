@@ -141,6 +141,7 @@ impl<A: Address> Run<A> {
     }
 
     /// Counts one packet.
+    #[inline]
     pub(super) fn add(&mut self, packet: &Packet<'_>) {
         self.last = self.last.max(packet.at);
         let from = packet.from;
@@ -161,6 +162,7 @@ impl<A: Address> Run<A> {
         }
     }
 
+    #[inline]
     fn add_tcp(&mut self, tcp: Tcp, packet: &Packet<'_>, is_first: bool) {
         let from = packet.from;
         if is_first {

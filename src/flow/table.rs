@@ -34,33 +34,37 @@ impl<A: Address> Table<A> {
         self.runs.len()
     }
 
-    /// Counts a packet of `key`.
-    pub(super) fn observe(&mut self, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) {
-        if let Some(run) = self.latest(&key)
+    /// Counts a packet of `key`; says whether it opened a run.
+    #[inline]
+    pub(super) fn observe(&mut self, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) -> bool {
+        let hash = self.seed.hash_one(key);
+        if let Some(run) = self.latest(hash, &key)
             && run.continues(packet.from, packet.syn(), packet.payload_length > 0)
         {
             run.add(packet);
             payloads.observe(run, packet);
-            return;
+            return false;
         }
         let mut run = Run::open(key, packet);
         run.add(packet);
         payloads.observe(&mut run, packet);
-        self.insert(run);
+        self.insert(hash, run);
+        true
     }
 
     /// Joins the runs of a later table, in their order.
     pub(super) fn merge(&mut self, later: Self, payloads: &mut Payloads) {
         for mut run in later.runs {
             let (opener, syn) = (run.opener(), run.initial());
-            match self.latest(&run.key) {
+            let hash = self.seed.hash_one(run.key);
+            match self.latest(hash, &run.key) {
                 Some(known) if known.continues(opener, syn, run.opened_with_payload) => {
                     payloads.join(known, &mut run);
                     known.join(&run);
                 }
                 Some(_) | None => {
                     payloads.replay(&mut run);
-                    self.insert(run);
+                    self.insert(hash, run);
                 }
             }
         }
@@ -122,22 +126,21 @@ impl<A: Address> Table<A> {
             if gone { evicted.push(run) } else { kept.push(run) }
         }
         self.index.clear();
-        kept.into_iter().for_each(|run| self.insert(run));
+        kept.into_iter().for_each(|run| self.insert(self.seed.hash_one(run.key), run));
         evicted
     }
 
-    fn latest(&mut self, key: &Key<A>) -> Option<&mut Run<A>> {
+    #[inline]
+    fn latest(&mut self, hash: u64, key: &Key<A>) -> Option<&mut Run<A>> {
         let runs = &self.runs;
-        let hash = self.seed.hash_one(key);
         let position = *self.index.find(hash, |position| at(runs, *position).is_some_and(|run| run.key == *key))?;
         self.runs.get_mut(usize::try_from(position).ok()?)
     }
 
     /// Stores a run as the latest of its key. Callers keep the table below `u32::MAX` runs.
-    fn insert(&mut self, run: Run<A>) {
+    fn insert(&mut self, hash: u64, run: Run<A>) {
         let Ok(position) = u32::try_from(self.runs.len()) else { return };
         let key = run.key;
-        let hash = self.seed.hash_one(key);
         self.runs.push(run);
         let (runs, seed) = (&self.runs, &self.seed);
         let same = |other: &u32| at(runs, *other).is_some_and(|run| run.key == key);
@@ -151,6 +154,7 @@ impl<A: Address> Table<A> {
     }
 }
 
+#[inline]
 fn at<A>(runs: &[Run<A>], position: u32) -> Option<&Run<A>> {
     runs.get(usize::try_from(position).ok()?)
 }

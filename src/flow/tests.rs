@@ -129,6 +129,11 @@ fn ports_used_again() {
     check(&[&first[..], &["> S 1 @90", "< SA 70 @91"]].concat(), 99, &[one, one]);
     check(&[&first[..3], &["> S 1 @90", "< SA 7 @91"]].concat(), 99, &[one]);
     check(
+        &["> S 1 @0", "< SA 7 @1", "> A 2 x @2", "< R 8 @3", "> S 1 @20000", "< SA 70 @20001"],
+        20_002,
+        &[(CLIENT, Syn, Outcome::Cut)],
+    );
+    check(
         &["> S 1 @0", "> S 9 @40000", "> A 10 @40001"],
         40_002,
         &[(CLIENT, Syn, Outcome::Filtered), (CLIENT, Syn, Outcome::OneSided)],

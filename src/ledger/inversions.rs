@@ -1,24 +1,68 @@
 //! Time stamps of one input in, how often time ran backwards out. A piece that others precede keeps
 //! its rising stamps, so that a merge can count those which an earlier piece had already passed.
 
+use std::collections::BTreeMap;
+
 use crate::wire::Timestamp;
 
 /// Rising stamps kept: time that runs backwards further than that is counted from here on only.
 const KEPT: usize = 4096;
 
+/// The time of every input. That of the input which is being read stands apart, since each frame asks
+/// for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clocks {
+    current: Option<(u32, Inversions)>,
+    others: BTreeMap<u32, Inversions>,
+}
+
+impl Clocks {
+    /// Takes the next stamp of `input`.
+    #[inline]
+    pub(super) fn observe(&mut self, input: u32, at: Timestamp, keep: bool) {
+        match &mut self.current {
+            Some((current, inversions)) if *current == input => inversions.observe(at, keep),
+            Some(_) | None => self.of(input).observe(at, keep),
+        }
+    }
+
+    /// Frames of all inputs that lie before a frame already read.
+    pub(super) fn count(&self) -> u64 {
+        let current = self.current.iter().map(|(_, inversions)| inversions);
+        self.others.values().chain(current).fold(0, |sum, input| sum.saturating_add(input.count))
+    }
+
+    /// Adds the time of the following piece.
+    pub(super) fn merge(&mut self, later: Self, keep: bool) {
+        for (input, inversions) in later.others.into_iter().chain(later.current) {
+            self.of(input).merge(inversions, keep);
+        }
+    }
+
+    #[cold]
+    fn of(&mut self, input: u32) -> &mut Inversions {
+        if let Some((before, inversions)) = self.current.take() {
+            self.others.insert(before, inversions);
+        }
+        let inversions = self.others.remove(&input).unwrap_or_default();
+        &mut self.current.insert((input, inversions)).1
+    }
+}
+
 /// The time of one input.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Inversions {
+struct Inversions {
     latest: Option<Timestamp>,
     /// Each new maximum and the frames that stood at it.
     rising: Vec<(Timestamp, u64)>,
     /// Frames that lie before a frame already read.
-    pub(super) count: u64,
+    count: u64,
 }
 
 impl Inversions {
     /// Takes the next stamp.
-    pub(super) fn observe(&mut self, at: Timestamp, keep: bool) {
+    #[inline]
+    fn observe(&mut self, at: Timestamp, keep: bool) {
         if self.latest.is_some_and(|latest| at < latest) {
             self.count = self.count.saturating_add(1);
             return;
@@ -38,7 +82,7 @@ impl Inversions {
     }
 
     /// Adds the time of the following piece.
-    pub(super) fn merge(&mut self, later: Self, keep: bool) {
+    fn merge(&mut self, later: Self, keep: bool) {
         let Some(latest) = self.latest else {
             *self = later;
             return;

@@ -32,9 +32,7 @@ impl Ledger {
     pub(super) fn append(&mut self, mut later: Self) {
         self.name_inputs(&mut later);
         self.counters.add(&later.counters);
-        for (input, inversions) in std::mem::take(&mut later.inversions) {
-            self.inversions.entry(input).or_default().merge(inversions, self.options.continuation);
-        }
+        self.inversions.merge(std::mem::take(&mut later.inversions), self.options.continuation);
         self.duplicates = later.duplicates;
         self.fragments_lost =
             self.fragments_lost.saturating_add(later.fragments_lost).saturating_add(later.fragments.given_up());
@@ -44,6 +42,7 @@ impl Ledger {
         }
         self.flows.merge(later.flows);
         self.names.merge(later.names);
+        self.directory.merge(later.directory);
         self.errors.append(&mut later.errors);
         self.errors.truncate(super::observe::MAX_ERRORS);
         self.first = [self.first, later.first].into_iter().flatten().min();

@@ -13,6 +13,7 @@
 )]
 
 mod announcements;
+mod directory;
 mod duplicates;
 mod inversions;
 mod merge;
@@ -24,6 +25,7 @@ mod settle;
 mod tests;
 
 pub use observation::{
-    Announcement, Announcer, Binding, Counters, Input, InputState, Observation, Resolution, ResolutionResult, TapInfo,
+    Announcement, Announcer, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
+    Resolution, ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};

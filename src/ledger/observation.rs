@@ -176,6 +176,34 @@ pub struct Announcement {
     pub frame: FrameRef,
 }
 
+/// What a directory answered about one of its hosts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirectorySign {
+    /// The frame of the answer.
+    pub frame: FrameRef,
+    /// Who sent it.
+    pub speaker: IpAddr,
+    /// The host that it names, canonical.
+    pub host: String,
+    /// What it says of the host.
+    pub says: DirectorySays,
+}
+
+/// What a directory says of a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DirectorySays {
+    /// DNS located this service at it (RFC 2782).
+    Located {
+        /// The name of the service, canonical: `_ldap._tcp.dc._msdcs.corp.example`.
+        service: String,
+    },
+    /// It answered a domain controller ping itself (MS-ADTS 6.3.1).
+    Pinged {
+        /// Its capability bits (MS-ADTS 6.3.1.2).
+        flags: u32,
+    },
+}
+
 /// Everything the captures said, settled: sorted, bounded, independent of how it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -187,6 +215,8 @@ pub struct Observation {
     pub bindings: Vec<Binding>,
     /// Announced ports, in order.
     pub announcements: Vec<Announcement>,
+    /// What a directory said of its hosts, in order.
+    pub directory: Vec<DirectorySign>,
     /// The inputs, in order of their first packet.
     pub inputs: Vec<Input>,
     /// The interfaces of the inputs.

@@ -2,16 +2,13 @@
 //! it carries reaches the flows, the names and the ICMP errors. Never looks at the matrix, never
 //! prints, never reads a clock.
 
-use std::collections::BTreeMap;
-
+use super::directory::Directory;
 use super::duplicates::{Duplicates, WINDOW};
-use super::inversions::Inversions;
+use super::inversions::Clocks;
 use super::names::Names;
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
-use crate::wire::{
-    Content, Course, Datagram, Fragments, Frame, FrameRef, LinkType, Timestamp, Undecoded, decode, peel,
-};
+use crate::wire::{Content, Course, Datagram, Fragments, Frame, FrameRef, LinkType, Timestamp, decode, peel};
 
 /// How a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +38,9 @@ pub struct Ledger {
     /// Fragments that tables merged into this one had given up.
     pub(super) fragments_lost: u64,
     pub(super) duplicates: Duplicates,
-    pub(super) inversions: BTreeMap<u32, Inversions>,
+    pub(super) inversions: Clocks,
     pub(super) names: Names,
+    pub(super) directory: Directory,
     pub(super) errors: Vec<QuotingError>,
     /// The first frames of a continuation with several taps: the end of what comes before decides
     /// whether they are copies.
@@ -91,8 +89,9 @@ impl Ledger {
             fragments: Fragments::default(),
             fragments_lost: 0,
             duplicates: Duplicates::default(),
-            inversions: BTreeMap::new(),
+            inversions: Clocks::default(),
             names: Names::default(),
+            directory: Directory::default(),
             errors: Vec::new(),
             head: Vec::new(),
             first: None,
@@ -130,7 +129,8 @@ impl Ledger {
     }
 
     fn read(&mut self, frame: &Frame<'_>) {
-        self.count(frame);
+        let snapped = is_snapped(frame);
+        self.count(frame, snapped);
         let datagram = match decode(frame) {
             Ok(datagram) => datagram,
             Err(reason) => {
@@ -147,24 +147,24 @@ impl Ledger {
         } else {
             raise(&mut self.counters.decoded);
         }
-        let sighting = Sighting {
-            at: frame.at,
-            place: frame.place,
-            snapped: is_snapped(frame),
-            dropped_by_host: frame.dropped,
-            ambiguous: false,
-        };
-        self.descend(&sighting, Ok(datagram));
+        let sighting =
+            Sighting { at: frame.at, place: frame.place, snapped, dropped_by_host: frame.dropped, ambiguous: false };
+        self.descend(&sighting, &datagram);
     }
 
-    fn count(&mut self, frame: &Frame<'_>) {
+    #[inline]
+    fn count(&mut self, frame: &Frame<'_>, snapped: bool) {
         raise(&mut self.counters.frames);
         let bytes = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
         self.counters.bytes = self.counters.bytes.saturating_add(bytes);
-        self.first = Some(self.first.map_or(frame.at, |first| first.min(frame.at)));
-        self.last = self.last.max(Some(frame.at));
-        self.inversions.entry(frame.place.input).or_default().observe(frame.at, self.options.continuation);
-        if is_snapped(frame) {
+        if self.first.is_none_or(|first| frame.at < first) {
+            self.first = Some(frame.at);
+        }
+        if self.last.is_none_or(|last| frame.at > last) {
+            self.last = Some(frame.at);
+        }
+        self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
+        if snapped {
             raise(&mut self.counters.truncated);
         }
         if frame.dropped {
@@ -173,8 +173,10 @@ impl Ledger {
     }
 
     /// Follows a datagram down its tunnels; inner and outer both count.
-    fn descend(&mut self, sighting: &Sighting, outermost: Result<Datagram<'_>, Undecoded>) {
-        let mut next = Some(outermost);
+    #[inline]
+    fn descend(&mut self, sighting: &Sighting, outermost: &Datagram<'_>) {
+        self.take(sighting, outermost);
+        let mut next = peel(outermost);
         while let Some(layer) = next {
             match layer {
                 Ok(datagram) => {
@@ -202,6 +204,7 @@ impl Ledger {
                     (datagram.destination, destination_port),
                     payload,
                 );
+                self.directory.observe(sighting, (datagram.source, source_port), payload);
             }
             Content::Icmp(message) => {
                 if let Some(quote) = message.quote
@@ -228,7 +231,10 @@ impl Ledger {
     pub(super) fn join_fragment(&mut self, sighting: &Sighting, datagram: &Datagram<'_>) {
         if let Some(whole) = self.fragments.insert(sighting.at, datagram, sighting.place) {
             let sighting = Sighting { ambiguous: whole.ambiguous, ..*sighting };
-            self.descend(&sighting, whole.datagram());
+            match whole.datagram() {
+                Ok(datagram) => self.descend(&sighting, &datagram),
+                Err(reason) => raise(self.counters.undecoded_inner.entry(reason).or_default()),
+            }
         }
     }
 }
@@ -265,10 +271,14 @@ impl HeldFrame {
 }
 
 /// Whether the capture cut the frame.
+#[inline]
 fn is_snapped(frame: &Frame<'_>) -> bool {
     let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+    if captured >= frame.wire_length {
+        return false;
+    }
     let added = RAW_LINKS.contains(&frame.link) && frame.wire_length == captured.saturating_add(ETHERNET_HEADER);
-    captured < frame.wire_length && frame.wire_length <= LONGEST_FRAME && !added
+    frame.wire_length <= LONGEST_FRAME && !added
 }
 
 const fn raise(counter: &mut u64) {

@@ -33,11 +33,12 @@ impl Ledger {
             resolutions,
             bindings,
             announcements,
+            directory: self.directory.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
             counters: Counters {
                 fragments_pending: self.fragments.pending().saturating_add(self.fragments_lost),
-                time_inversions: self.inversions.values().fold(0, |sum, input| sum.saturating_add(input.count)),
+                time_inversions: self.inversions.count(),
                 folded_flows: settled.folded_flows,
                 missed_bytes: settled.missed_bytes,
                 ..self.counters.clone()
@@ -64,6 +65,7 @@ impl Ledger {
         copy.duplicates = self.duplicates.clone();
         copy.inversions = self.inversions.clone();
         copy.names = self.names.clone();
+        copy.directory = self.directory.clone();
         copy.errors.clone_from(&self.errors);
         copy.first = self.first;
         copy.last = self.last;

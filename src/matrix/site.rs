@@ -16,6 +16,8 @@ use super::{shipped, site_parse};
 pub struct Site {
     /// Its name; empty when none was given.
     pub name: String,
+    /// The line that says that nobody has read what was guessed here; `None` in a site that was read.
+    pub draft: Option<Setting>,
     /// Packs that are audited: ids of shipped packs, or paths.
     pub packs: Vec<String>,
     /// Packs that explain the rest: ids of shipped packs, or paths.
@@ -63,6 +65,7 @@ impl Default for Site {
         let ids = |purpose: shipped::Purpose| shipped::with_purpose(purpose).map(str::to_owned).collect();
         Self {
             name: String::new(),
+            draft: None,
             packs: ids(shipped::Purpose::Audited),
             baseline: ids(shipped::Purpose::Baseline),
             vantage: None,
@@ -101,6 +104,21 @@ impl Site {
             }
         }
         Ok(site)
+    }
+
+    /// Refuses a site that was guessed and that nobody has read: who is listed in it may have
+    /// listed himself.
+    ///
+    /// # Errors
+    /// The line that says so.
+    pub fn read_by_somebody(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        if let Some(draft) = &self.draft {
+            let message = "this site was guessed from a capture, and nobody has read it yet".to_owned();
+            let help = "read every line, correct what is wrong, then take the line `draft = true` out";
+            faults.push(self.fault(draft, message, Some(help.to_owned())));
+        }
+        faults.or(())
     }
 
     /// Lets `players` (`10.0.0.5,10.0.1.0/24,host.example`) play `role`, whatever the file says.

@@ -37,8 +37,12 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Site, Faults> {
 
 fn read_head(reader: &mut Reader<'_>, table: &Table<'_>, site: &mut Site) {
     let Some((head, _)) = reader.table(table, "site") else { return };
-    reader.known_keys(head, &["name", "packs", "baseline", "vantage", "basis", "window"], "[site]");
+    reader.known_keys(head, &["draft", "name", "packs", "baseline", "vantage", "basis", "window"], "[site]");
     site.name = reader.string(head, "name").map(Word::into_inner).unwrap_or_default();
+    if reader.boolean(head, "draft") == Some(true) {
+        let place = head.keys().find(|key| key.get_ref() == "draft").map(toml::Spanned::span);
+        site.draft = Some(Setting { text: "draft".to_owned(), place });
+    }
     let names = |words: Vec<Word>| words.into_iter().map(Word::into_inner).collect();
     if let Some(packs) = reader.strings(head, "packs") {
         site.packs = names(packs);
@@ -174,6 +178,7 @@ mod tests {
     fn sites() {
         check("", &[]);
         check("[site]\nname='x'\nwindow='0s'\nbasis={name='sni',rpc='bind',address='payload'}\n", &[]);
+        check("[site]\ndraft=true\n", &[]);
         check("[roles]\na=['10.0.0.0/8','fd00::/8','*.x.example']\nb='10.0.0.1'\nc=[]\n", &[]);
         check("[variables]\np=1433\nq='1-5,9'\nr=[1,'2-3']\n", &[]);
         check(

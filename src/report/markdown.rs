@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::escape::markdown as text;
+use super::steps;
 use super::words::{self, RowSums, Tone};
 use crate::audit::{Audit, Finding, RowResult};
 
@@ -74,7 +75,10 @@ fn next(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "\n## What to do next\n")?;
-    audit.next.iter().try_for_each(|step| writeln!(out, "1. {}", text(&step.text)))
+    steps::grouped(&audit.next).iter().try_for_each(|step| {
+        writeln!(out, "1. {}", text(&step.text))?;
+        step.about.iter().try_for_each(|about| writeln!(out, "   - {}", text(about)))
+    })
 }
 
 fn evidence(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {

@@ -1,45 +1,54 @@
 //! Every capture of the shared set through the wire floor: nothing may panic, and the conversations
 //! must be those that tshark lists in `facts/`. What differs stands with its reason in
-//! `tests/differences/wire.csv`; a difference that is not listed there fails, and so does a listed
+//! `tests/differences/captures.csv`; a difference that is not listed there fails, and so does a listed
 //! one that is gone.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+#[path = "../support/differences.rs"]
+mod differences;
+#[cfg(test)]
 mod facts;
 #[cfg(test)]
-mod reader;
+#[path = "../support/frames.rs"]
+mod frames;
+#[cfg(test)]
+#[path = "../support/shared.rs"]
+mod shared;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::path::{Path, PathBuf};
+    use std::collections::BTreeMap;
+    use std::path::Path;
 
     use flowaudit::wire::{Datagram, Fragments, Frame, LinkType, Transport, Undecoded, decode, peel};
 
     use super::facts::{Conversation, Sums, conversations};
-    use super::reader::each_frame;
+    use super::{differences, frames, shared};
 
     #[test]
     fn conversations_are_those_of_the_facts() {
-        let Some(captures) = shared_captures() else { return };
-        let (mut found, mut report) = (BTreeSet::new(), String::new());
+        let Some(captures) = shared::folder("captures") else { return };
+        let (mut found, mut report) = (Vec::new(), String::new());
         for (id, file) in manifest(&captures) {
             let Some(expected) = conversations(&captures.join("facts").join(format!("{id}.json"))) else { continue };
             let (seen, reasons) = observe(&captures.join(&file));
-            for (what, list) in differences(&expected, &seen) {
+            for (what, list) in differing(&expected, &seen) {
                 if let Some(first) = list.first() {
-                    found.insert((id.clone(), what.to_owned()));
+                    found.push((id.clone(), what.to_owned()));
                     let (count, ours, theirs) = (list.len(), seen.get(first), expected.get(first));
                     report.push_str(&format!("{id},{what}: {count}, first {first:?}\n"));
                     report.push_str(&format!("    ours {ours:?}, theirs {theirs:?}, undecoded {reasons:?}\n"));
                 }
             }
         }
-        assert_eq!(found, known_differences(), "\n{report}");
+        let table = differences::known_differences("wire").unwrap();
+        let complaints = differences::unexplained(&found, &table, str::eq);
+        assert!(complaints.is_empty(), "{}\n{report}", complaints.join("\n"));
     }
 
     /// Conversations that only the facts have, that only we have, and that differ in their sums.
-    fn differences(theirs: &Sums, ours: &Sums) -> [(&'static str, Vec<Conversation>); 4] {
+    fn differing(theirs: &Sums, ours: &Sums) -> [(&'static str, Vec<Conversation>); 4] {
         let only = |here: &Sums, there: &Sums| here.keys().filter(|key| !there.contains_key(key)).cloned().collect();
         let both = || theirs.iter().filter_map(|(key, sum)| Some((key, sum, ours.get(key)?)));
         let packets = both().filter(|(_, theirs, ours)| theirs.packets != ours.packets);
@@ -55,7 +64,7 @@ mod tests {
     /// What tcpdump prints where tshark cannot read the link type.
     #[test]
     fn switch_tags_lead_to_ip() {
-        let Some(captures) = shared_captures() else { return };
+        let Some(captures) = shared::folder("captures") else { return };
         let check = |file: &str, expected: u64| {
             let mut decoded = 0;
             each_frame(&captures.join(file), |frame| decoded += u64::from(decode(frame).is_ok()));
@@ -69,7 +78,7 @@ mod tests {
     /// Four bytes before an Ethernet frame are link type 240, which never takes the fast path.
     #[test]
     fn the_fast_path_says_what_the_careful_path_says() {
-        let Some(captures) = shared_captures() else { return };
+        let Some(captures) = shared::folder("captures") else { return };
         for (_, file) in manifest(&captures) {
             each_frame(&captures.join(&file), |frame| {
                 if frame.link != LinkType(1) {
@@ -131,16 +140,7 @@ mod tests {
         rows.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
     }
 
-    fn known_differences() -> BTreeSet<(String, String)> {
-        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differences/wire.csv");
-        let mut rows = csv::Reader::from_path(list).unwrap();
-        rows.records().map(|row| row.unwrap()).map(|row| (row[0].to_owned(), row[1].to_owned())).collect()
-    }
-
-    /// The shared captures; without them the tests pass quietly, except where they must be there.
-    fn shared_captures() -> Option<PathBuf> {
-        let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-        assert!(captures.is_dir() || std::env::var_os("CI").is_none(), "no shared captures");
-        captures.is_dir().then_some(captures)
+    fn each_frame(file: &Path, mut visit: impl FnMut(&Frame<'_>)) {
+        frames::read(file).into_iter().flatten().for_each(|owned| visit(&owned.frame()));
     }
 }

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use self::page::{Line, Page, Paint};
+use super::steps;
 use super::words::{self, Tone};
 use crate::audit::{Answer, Audit};
 
@@ -85,16 +86,21 @@ fn next(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<()> {
         return Ok(());
     }
     page.heading("Next", "")?;
-    let most = detail.at_most(5);
-    for (number, step) in (1u64..).zip(audit.next.iter().take(most)) {
+    let (steps, most) = (steps::grouped(&audit.next), detail.at_most(5));
+    for (number, step) in (1u64..).zip(steps.iter().take(most)) {
         let columns = page.width().saturating_sub(6);
         let content = super::escape::terminal(without_reference(&step.text, audit, detail));
         for (place, line) in text::wrap(&content, columns).iter().enumerate() {
             let label = if place == 0 { number.to_string() } else { String::new() };
             page.line(&Line::indented(2).figure(Paint::Quiet, &label, 2).with(Paint::Plain, line))?;
         }
+        let listed = detail.at_most(8);
+        for about in step.about.iter().take(listed) {
+            page.paragraph(Paint::Plain, 8, about, detail.at_most(1))?;
+        }
+        more(page, 8, step.about.len().saturating_sub(listed))?;
     }
-    more(page, 6, audit.next.len().saturating_sub(most))
+    more(page, 6, steps.len().saturating_sub(most))
 }
 
 /// At a glance the address of the document would only be said again in every step.

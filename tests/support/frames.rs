@@ -1,6 +1,6 @@
 //! Captures in, owned frames out: the tests read each file once and replay it often.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowaudit::capture::{self, Capture};
 use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
@@ -53,11 +53,4 @@ pub fn read(path: &Path) -> Option<Vec<Owned>> {
         });
     }
     Some(frames)
-}
-
-/// The shared data, if this checkout stands beside it.
-pub fn shared(folder: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(folder);
-    assert!(path.is_dir() || std::env::var_os("CI").is_none(), "{folder} is missing");
-    path.is_dir().then_some(path)
 }

@@ -1,0 +1,121 @@
+//! An observation in, the addresses of the host under audit out, and how sure that is: what the
+//! capture says of its own interface, else the address that is an end of nearly all flows.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::contacts::{Contact, is_host};
+use super::{is_subject, rows};
+use crate::audit::count;
+use crate::ledger::Observation;
+use crate::matrix::Pack;
+
+/// The host under audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its role.
+    pub role: String,
+    /// Title of its role.
+    pub title: String,
+    /// Its addresses, each with what speaks for it.
+    pub addresses: Vec<(IpAddr, String)>,
+    /// Whether the capture seems to be taken at it: it is an end of nearly every flow.
+    pub at_the_tap: bool,
+}
+
+/// Share of the flows, in hundredths, from which a capture counts as taken at the host.
+const NEARLY_ALL: u64 = 90;
+/// Share below which the shape of the traffic tells nothing.
+const HALF: u64 = 50;
+
+/// Finds the subject.
+pub(super) fn find(observation: &Observation, packs: &[Pack], given: &[IpAddr]) -> Result<Subject, String> {
+    let role = packs.first().map(|pack| pack.subject.clone()).unwrap_or_default();
+    let title = packs.iter().find_map(|pack| pack.role(&role)).map(|role| role.title.clone()).unwrap_or_default();
+    let shape = Shape::of(observation, packs);
+    let mut addresses: Vec<(IpAddr, String)> =
+        given.iter().map(|address| (*address, "given on the command line".to_owned())).collect();
+    if addresses.is_empty() {
+        addresses = of_interfaces(observation, &shape);
+    }
+    if addresses.is_empty() {
+        addresses = shape.ends_of_most();
+    }
+    if addresses.is_empty() {
+        return Err(format!("no address is an end of most flows: say who is under audit with --role {role}=ADDRESS"));
+    }
+    let share = addresses.iter().map(|(address, _)| shape.share(*address)).max().unwrap_or(0);
+    Ok(Subject { role, title, addresses, at_the_tap: share >= NEARLY_ALL })
+}
+
+/// Addresses that the capture's interfaces have, and that talk.
+fn of_interfaces(observation: &Observation, shape: &Shape) -> Vec<(IpAddr, String)> {
+    let listed = observation.taps.iter().flat_map(|tap| tap.addresses.iter().map(move |address| (*address, tap)));
+    let mut found: Vec<(IpAddr, String)> = listed
+        .filter(|(address, _)| shape.ends.contains_key(address))
+        .map(|(address, tap)| (address, format!("the capture says that its interface {} has it", tap.name)))
+        .collect();
+    found.sort();
+    found.dedup_by_key(|(address, _)| *address);
+    found
+}
+
+/// Which addresses are ends of how many unicast flows.
+struct Shape {
+    ends: BTreeMap<IpAddr, Ends>,
+    flows: BTreeMap<bool, u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    flows: u64,
+    /// Of these, flows that speak what the rows say of the subject.
+    fitting: u64,
+}
+
+impl Shape {
+    fn of(observation: &Observation, packs: &[Pack]) -> Self {
+        let mut shape = Self { ends: BTreeMap::new(), flows: BTreeMap::new() };
+        for flow in observation.flows.iter().filter(|flow| flow.folded == 0) {
+            let (from, to) = (flow.originator.address, flow.responder.address);
+            if !is_host(from) || !is_host(to) || from == to {
+                continue;
+            }
+            *shape.flows.entry(from.is_ipv4()).or_default() += 1;
+            for (own, peer, inbound) in [(from, to, false), (to, from, true)] {
+                let contact = Contact { flow, peer, inbound };
+                let fits = rows(packs).any(|row| {
+                    is_subject(packs, if inbound { &row.to } else { &row.from }) && contact.proves(&row.services)
+                });
+                let ends = shape.ends.entry(own).or_default();
+                ends.flows += 1;
+                ends.fitting += u64::from(fits);
+            }
+        }
+        shape
+    }
+
+    /// Share of the flows of its family, in hundredths.
+    fn share(&self, address: IpAddr) -> u64 {
+        let all = self.flows.get(&address.is_ipv4()).copied().unwrap_or(0);
+        let own = self.ends.get(&address).map_or(0, |ends| ends.flows);
+        own.saturating_mul(100).checked_div(all).unwrap_or(0)
+    }
+
+    /// Of each family the address that is an end of most flows; among equals whom the rows fit best.
+    fn ends_of_most(&self) -> Vec<(IpAddr, String)> {
+        let best = |v4: bool| {
+            let own = self.ends.iter().filter(|(address, _)| address.is_ipv4() == v4);
+            let (address, ends) = own.max_by_key(|(_, ends)| (ends.flows, ends.fitting))?;
+            let rivals = self.ends.values().filter(|other| other.flows == ends.flows && other.fitting == ends.fitting);
+            let share = self.share(*address);
+            let alone = count(rivals.count()) == 1;
+            let all = self.flows.get(&v4).copied().unwrap_or(0);
+            let sure = if share >= NEARLY_ALL { "rather sure" } else { "not sure" };
+            let why =
+                format!("an end of {} of {all} unicast flows, {} of which fit a row: {sure}", ends.flows, ends.fitting);
+            (share > HALF && alone && ends.fitting > 0).then_some((*address, why))
+        };
+        [best(true), best(false)].into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! `flowaudit matrix explain`: a flow as text, or the number of one in captures, and a site in; why
+//! it has its verdict out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::args::ExplainArguments;
+use super::exit::Failure;
+use super::report::{to_stdout, unwritten_stdout};
+use super::{options, seen};
+use crate::audit::{Documents, explain};
+use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
+use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, Outcome};
+use crate::ledger::Observation;
+use crate::matrix::{self, Faults, Pack};
+use crate::report;
+use crate::wire::{FrameRef, Transport};
+
+/// Runs `flowaudit matrix explain`.
+///
+/// # Errors
+/// The flow cannot be read or is not there, a capture, a pack or the site is wrong.
+pub fn run(arguments: &ExplainArguments) -> Result<u8, Failure> {
+    let site = options::site(&arguments.site)?;
+    let (audited, baseline) = (load(&site.packs)?, load(&site.baseline)?);
+    let documents = Documents { site: &site, audited: &audited, baseline: &baseline };
+    let (observation, index) = match arguments.flow {
+        Some(number) => (read(&arguments.words)?, usize::try_from(number.get() - 1).unwrap_or(usize::MAX)),
+        None => supposed(&arguments.words)?,
+    };
+    let flows = observation.flows.len();
+    let Some(explained) = explain(&observation, index, documents)? else {
+        return Err(Failure::plain(format!("there is no such flow: these captures hold {flows} flows")));
+    };
+    let form = if arguments.json { report::explain::json } else { report::explain::write };
+    to_stdout(|out| form(out, &explained)).map(|()| 0).map_err(unwritten_stdout)
+}
+
+fn load(names: &[String]) -> Result<Vec<Pack>, Faults> {
+    names.iter().map(|name| matrix::load_pack(name)).collect()
+}
+
+fn read(captures: &[String]) -> Result<Observation, Failure> {
+    if captures.is_empty() {
+        return Err(Failure::plain("--flow is the number of a flow in captures: name them too"));
+    }
+    let paths: Vec<PathBuf> = captures.iter().map(PathBuf::from).collect();
+    seen::read(&paths)
+}
+
+/// The flow that the first word tells, behind what the captures hold.
+fn supposed(words: &[String]) -> Result<(Observation, usize), Failure> {
+    let (text, captures) = words.split_first().ok_or_else(|| Failure::plain(SHAPE))?;
+    let mut flow = parse(text).map_err(|fault| Failure::plain(format!("`{text}` is no flow: {fault}; {SHAPE}")))?;
+    let mut observation = if captures.is_empty() { Observation::default() } else { read(captures)? };
+    flow.first = observation.last.unwrap_or_default();
+    flow.last = flow.first;
+    let index = observation.flows.len();
+    observation.flows.push(flow);
+    Ok((observation, index))
+}
+
+const SHAPE: &str = "write it as 'tcp 10.0.0.5:50000 -> 10.0.0.9:389', and after it what it speaks and names, if known";
+
+/// Reads `TRANSPORT FROM[:PORT] -> TO:PORT [application] [name]`.
+fn parse(text: &str) -> Result<Conversation, String> {
+    let mut words = text.split_whitespace();
+    let mut next = |what: &str| words.next().ok_or_else(|| format!("{what} is missing"));
+    let transport = next("the transport")?;
+    let transport = Transport::from_name(transport).ok_or_else(|| format!("unknown transport {transport}"))?;
+    let originator = end(next("the source")?)?;
+    let arrow = next("the arrow")?;
+    if !matches!(arrow, "->" | "→") {
+        return Err(format!("{arrow} stands where -> should"));
+    }
+    let responder = end(next("the destination")?)?;
+    let mut recognised = Recognised::default();
+    for word in words {
+        match Application::from_name(word) {
+            Some(application) => recognised.application = Some(application),
+            None if word.contains('.') => {
+                recognised.claims.push(Claim { source: ClaimSource::Sni, name: word.to_ascii_lowercase() });
+            }
+            None => return Err(format!("{word} is neither an application nor a name")),
+        }
+    }
+    let is_told = recognised != Recognised::default();
+    let payload = if is_told { Payload::Recognised(Box::new(recognised)) } else { Payload::None };
+    Ok(conversation(transport, (originator, responder), payload))
+}
+
+fn end(text: &str) -> Result<Endpoint, String> {
+    let bare = || text.parse().map(|address| SocketAddr::new(address, 0)).ok();
+    let end = text.parse::<SocketAddr>().ok().or_else(bare);
+    let end = end.ok_or_else(|| format!("{text} is no address with a port"))?;
+    Ok(Endpoint { address: end.ip(), port: end.port() })
+}
+
+/// A flow that went well and of which nothing else is known.
+fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoint), payload: Payload) -> Conversation {
+    let stream = transport == Transport::TCP;
+    Conversation {
+        originator,
+        responder,
+        transport,
+        vlan: None,
+        depth: 0,
+        direction_basis: if stream { DirectionBasis::Syn } else { DirectionBasis::Port },
+        outcome: if stream { Outcome::Established } else { Outcome::Answered },
+        first: Default::default(),
+        last: Default::default(),
+        sent: Counts::default(),
+        received: Counts::default(),
+        tries: 1,
+        icmp: None,
+        first_frame: FrameRef { input: 0, number: 0 },
+        decided: None,
+        claimed: None,
+        payload,
+        ambiguous: false,
+        truncated: false,
+        missed: 0,
+        folded: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let found = match parse(text) {
+            Ok(flow) => {
+                let end = |end: Endpoint| SocketAddr::new(end.address, end.port);
+                format!("{} {} {}", flow.transport, end(flow.originator), end(flow.responder))
+            }
+            Err(fault) => format!("! {fault}"),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn flows_as_text() {
+        check("tcp 10.0.0.1:5 -> 10.0.0.2:389", "tcp 10.0.0.1:5 10.0.0.2:389");
+        check("udp 10.0.0.1 -> [fd77::1]:53 dns", "udp 10.0.0.1:0 [fd77::1]:53");
+        check("icmp 10.0.0.1 → 10.0.0.2", "icmp 10.0.0.1:0 10.0.0.2:0");
+        check("", "! the transport is missing");
+        check("tcb 10.0.0.1 -> 10.0.0.2:1", "! unknown transport tcb");
+        check("tcp 10.0.0.1 10.0.0.2:1", "! 10.0.0.2:1 stands where -> should");
+        check("tcp 10.0.0.1 ->", "! the destination is missing");
+        check("tcp x -> 10.0.0.2:1", "! x is no address with a port");
+        check("tcp 10.0.0.1 -> 10.0.0.2:443 nonsense", "! nonsense is neither an application nor a name");
+    }
+}

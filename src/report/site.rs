@@ -1,0 +1,197 @@
+//! A guessed site in, commented TOML for a human to correct out. Whatever a packet said stands in
+//! comments and is escaped there; a line counts only when its player reads back as what it is.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::escape;
+use crate::audit::{Strength, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion};
+use crate::matrix::Player;
+
+/// What the site is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'site> {
+    /// The captures, as the user named them.
+    pub captures: &'site [String],
+    /// The audited packs.
+    pub packs: &'site [String],
+    /// The packs that explain the rest.
+    pub baseline: &'site [String],
+}
+
+/// Writes the site.
+///
+/// # Errors
+/// Whatever `out` meets.
+pub fn write(out: &mut dyn Write, suggestion: &Suggestion, origin: Origin<'_>) -> io::Result<()> {
+    let text = head(suggestion, origin) + &roles(suggestion) + &features(&suggestion.features);
+    out.write_all(text.as_bytes())
+}
+
+fn head(suggestion: &Suggestion, origin: Origin<'_>) -> String {
+    let captures: Vec<_> = origin.captures.iter().map(|path| escape::terminal(path)).collect();
+    let packs = list(origin.packs);
+    let baseline = list(origin.baseline);
+    let vantage = match suggestion.subject.at_the_tap {
+        true => format!("vantage = {:<27} # nearly every flow has it at one end", quoted(&suggestion.subject.role)),
+        false => "vantage = \"mirror\"                    # many flows pass it by".to_owned(),
+    };
+    format!(
+        "\
+# GUESSED by `flowaudit site init` from {}.
+# Nobody has read this yet, and a stranger in the capture may have listed himself. Read every line,
+# correct it, then take the line `draft = true` out: until then no audit accepts this file.
+# Lines that begin with `#` count for nothing: they are offered where the evidence is weak.
+
+[site]
+draft = true
+name = \"\"                              # how reports call this place
+packs = {packs}
+baseline = {baseline}
+{vantage}
+",
+        captures.join(", ")
+    )
+}
+
+fn list(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("[{}]", words.join(", "))
+}
+
+fn roles(suggestion: &Suggestion) -> String {
+    let subject = &suggestion.subject;
+    let players = subject.addresses.iter().map(|(address, why)| SuggestedPlayer {
+        player: address.to_string(),
+        strength: Strength::Seen,
+        evidence: why.clone(),
+    });
+    let own = SuggestedRole {
+        id: subject.role.clone(),
+        title: subject.title.clone(),
+        players: players.collect(),
+        notes: Vec::new(),
+    };
+    let mut text = "\n[roles]\n".to_owned();
+    for role in std::iter::once(&own).chain(&suggestion.roles) {
+        push_role(&mut text, role);
+    }
+    text
+}
+
+/// A role of whom nobody was seen stays a comment: an empty list would mean that nobody plays it.
+fn push_role(text: &mut String, role: &SuggestedRole) {
+    let notes = role.notes.iter().map(|note| format!("; {}", comment(note)));
+    push(text, &format!("# {}{}", comment(&role.title), notes.collect::<String>()));
+    let counts = |player: &&SuggestedPlayer| player.strength == Strength::Seen && is_plain(&player.player);
+    let is_live = role.players.iter().any(|player| counts(&player));
+    let mark = if is_live { "" } else { "# " };
+    match role.players.as_slice() {
+        [] if !role.notes.is_empty() => {}
+        [] => push(text, &format!("# {} = []  # not seen", role.id)),
+        players => {
+            push(text, &format!("{mark}{} = [", role.id));
+            let (live, offered): (Vec<_>, Vec<_>) = players.iter().partition(counts);
+            live.into_iter().for_each(|player| push_player(text, "    ", player));
+            offered.into_iter().for_each(|player| push_player(text, if is_live { "    # " } else { "#     " }, player));
+            push(text, &format!("{mark}]"));
+        }
+    }
+    text.push('\n');
+}
+
+fn push_player(text: &mut String, mark: &str, player: &SuggestedPlayer) {
+    let who = if is_plain(&player.player) { quoted(&player.player) } else { comment(&player.player) };
+    push(text, &format!("{mark}{:<20} # {}", format!("{who},"), comment(&player.evidence)));
+}
+
+fn features(features: &[SuggestedFeature]) -> String {
+    let mut text = "[features]\n".to_owned();
+    for feature in features {
+        let title = comment(&feature.title);
+        let line = match &feature.evidence {
+            Some(evidence) => format!("{:<24} # {title}: {}", format!("{} = true", feature.id), comment(evidence)),
+            None => {
+                let setting = format!("# {} = {}", feature.id, feature.default);
+                format!("{setting:<24} # {title}: not seen; this is the default")
+            }
+        };
+        push(&mut text, &line);
+    }
+    text
+}
+
+fn push(text: &mut String, line: &str) {
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+/// Text from outside inside a comment: one line, without controls.
+fn comment(text: &str) -> String {
+    escape::terminal(text).into_owned()
+}
+
+/// Whether a player can stand in quotes as it is, and is what it looks like.
+fn is_plain(player: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b".:/-_".contains(&byte);
+    player.bytes().all(known) && Player::parse(player).is_ok_and(|read| read.to_string() == player)
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            control if escape::is_hostile(control) => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Subject;
+    use crate::matrix::Site;
+
+    fn check(player: &str, evidence: &str, path: &str, counts: bool) {
+        let players =
+            vec![SuggestedPlayer { player: player.into(), strength: Strength::Seen, evidence: evidence.into() }];
+        let role = SuggestedRole { id: "hosts".into(), title: evidence.into(), players, notes: vec![evidence.into()] };
+        let subject =
+            Subject { role: "server".into(), title: evidence.into(), addresses: Vec::new(), at_the_tap: true };
+        let feature = SuggestedFeature {
+            id: "on".into(),
+            title: evidence.into(),
+            default: true,
+            evidence: Some(evidence.into()),
+        };
+        let suggestion = Suggestion { subject, roles: vec![role], features: vec![feature] };
+        let captures = [path.to_owned()];
+        let mut out = Vec::new();
+        write(&mut out, &suggestion, Origin { captures: &captures, packs: &captures, baseline: &[] }).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let site = Site::parse("site.toml", &text).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
+        assert!(site.read_by_somebody().is_err(), "{text}");
+        assert_eq!(site.packs, captures, "{text}");
+        assert_eq!(site.roles.iter().map(|role| role.players.len()).sum::<usize>(), usize::from(counts), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !escape::is_hostile(c)), "{text:?}");
+    }
+
+    #[test]
+    fn what_a_packet_says_stays_in_its_comment() {
+        check("10.0.0.1", "plain", "a.pcap", true);
+        check("10.0.0.0/24", "x\n[site]\ndraft = false\n", "a\n.pcap", true);
+        check("a.example", "\r\u{2028}\u{85}\x1b[2J\"'\\", "\"\\\u{7f}.pcap", true);
+        check("a\"]\nb = [\"", "x", "a.pcap", false);
+        check("*", "x", "a.pcap", false);
+        check("A.example", "x", "a.pcap", false);
+    }
+}

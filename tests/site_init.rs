@@ -1,0 +1,133 @@
+//! The guessed site, through the built program: what it finds in a clean capture of the lab, that
+//! no audit takes it unread, and that even uncorrected it lets none of the lab's violations pass.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod program {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Output, Stdio};
+
+    use flowaudit::matrix::Site;
+
+    /// Role and the players that count. The provider goes by a name, which is only offered.
+    const ROLES: &[(&str, &[&str])] = &[
+        ("ams-server", &["10.77.10.5"]),
+        ("domain-controllers", &["10.77.10.11", "10.77.10.12"]),
+        ("global-catalogs", &["10.77.10.11", "10.77.10.12"]),
+        ("dns-servers", &["10.77.10.11", "10.77.10.12"]),
+        ("sql-server", &["10.77.40.20"]),
+        ("jit-targets", &["10.77.10.31", "10.77.30.132"]),
+        ("agents", &["10.77.20.0/24"]),
+        ("web-users", &["10.77.30.0/24"]),
+    ];
+    const FEATURES: &[&str] = &["entra", "external-sql", "jit", "agents", "web-app"];
+    /// Kinds of violation that become expected with the guessed site, with the reason. None does.
+    const EXCEPTIONS: &[(&str, &str)] = &[];
+
+    #[test]
+    fn the_roles_of_the_lab_are_found_and_its_violations_stay() {
+        let Some(lab) = lab() else { return };
+        let room = tempfile::tempdir().unwrap();
+        let draft = room.path().join("draft.toml");
+        ran(&["site", "init", &text(&lab.join("a-clean.pcap")), "-o", &text(&draft)], 0, "read it");
+        let guessed = std::fs::read_to_string(&draft).unwrap();
+        let read = Site::parse("draft.toml", &guessed).unwrap();
+        let roles = read.roles.iter().map(|role| {
+            let players: Vec<String> = role.players.iter().map(ToString::to_string).collect();
+            format!("{}: {}", role.id.text, players.join(" "))
+        });
+        let expected = ROLES.iter().map(|(role, players)| format!("{role}: {}", players.join(" ")));
+        let sorted = |lines: Vec<String>| lines.into_iter().collect::<BTreeSet<_>>();
+        assert_eq!(sorted(roles.collect()), sorted(expected.collect()), "{guessed}");
+        let on: BTreeSet<&str> = read.features.iter().filter(|(_, on)| *on).map(|(id, _)| id.text.as_str()).collect();
+        assert_eq!(on, BTreeSet::from_iter(FEATURES.iter().copied()), "{guessed}");
+        assert!(guessed.contains("#     \"sts.lab-idp.test\", "), "{guessed}");
+        ran(&["audit", "-s", &text(&draft), "absent.pcap"], 2, "draft = true");
+        ran(&["site", "check", &text(&draft)], 0, "draft");
+        let site = room.path().join("site.toml");
+        std::fs::write(&site, guessed.replace("draft = true", "")).unwrap();
+        violations_stay(&lab, &site, &room.path().join("flows.csv"));
+    }
+
+    /// The flows that the lab meant as violations, by their ends, and what the audit calls them.
+    fn violations_stay(lab: &Path, site: &Path, flows: &Path) {
+        let capture = text(&lab.join("e-violations.pcap"));
+        ran(&["audit", "-q", "-s", &text(site), "--flows", &text(flows), &capture], 1, "exit 1");
+        let cell = |row: &BTreeMap<String, String>, column: &str| row.get(column).cloned().unwrap_or_default();
+        let ends =
+            |row: &BTreeMap<String, String>, columns: [&str; 5]| columns.map(|column| cell(row, column)).join(" ");
+        let mut verdicts: BTreeMap<String, String> = BTreeMap::new();
+        for row in csv_rows(flows) {
+            let key = ["transport", "originator", "originator_port", "responder", "responder_port"];
+            verdicts.insert(ends(&row, key), cell(&row, "verdict"));
+        }
+        let mut seen = 0;
+        for row in csv_rows(&lab.join("e-violations.flows.csv")) {
+            if cell(&row, "file") != "e-violations.pcap" || cell(&row, "verdict") != "violation" {
+                continue;
+            }
+            let key = ends(&row, ["proto", "client_ip", "client_port", "server_ip", "server_port"]);
+            let kind = cell(&row, "kind");
+            let Some(verdict) = verdicts.get(&key) else { continue };
+            seen += 1;
+            let excepted = EXCEPTIONS.iter().any(|(known, _)| *known == kind);
+            assert!(verdict != "expected" || excepted, "{key}: {kind} is {verdict}");
+        }
+        assert!(seen > 20, "only {seen} violations were found again");
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_said() {
+        let Some(lab) = lab() else { return };
+        let capture = text(&lab.join("a-clean.pcap"));
+        ran(&["site", "init", "absent.pcap"], 2, "cannot read");
+        ran(&["site", "init", "--pack", "amz", &capture], 2, "amz");
+        ran(&["site", "init", "--role", "sql-server=10.0.0.1", &capture], 2, "only the role under audit (ams-server)");
+        ran(&["site", "init", "--role", "ams-server=x", &capture], 2, "x is no address");
+        ran(&["audit", &capture], 2, "flowaudit site init CAPTURE > site.toml");
+        let given = ran(&["site", "init", "--role", "ams-server=10.77.10.11", &capture], 0, "read it");
+        assert!(String::from_utf8_lossy(&given.stdout).contains("vantage = \"mirror\""));
+    }
+
+    #[test]
+    fn a_check_tells_what_an_audit_would_lack() {
+        let room = tempfile::tempdir().unwrap();
+        let site = room.path().join("site.toml");
+        std::fs::write(&site, "[roles]\nams-server = [\"10.0.0.5\"]\n[features]\njit = true\n").unwrap();
+        let told = String::from_utf8_lossy(&ran(&["site", "check", &text(&site)], 0, "").stdout).into_owned();
+        for part in [
+            "Roles that rows need and nobody plays",
+            "domain-controllers (Active Directory domain controllers): AMS-05",
+            "jit-targets (JIT target computers): AMS-10",
+            "AMS-09: switch on external-sql",
+        ] {
+            assert!(told.contains(part), "{part}\n{told}");
+        }
+        ran(&["site", "check", "--pack", "absent.toml", &text(&site)], 2, "absent.toml");
+    }
+
+    /// The captures of the lab beside the repository; in continuous integration they have to be there.
+    fn lab() -> Option<PathBuf> {
+        let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/lab/captures");
+        assert!(lab.is_dir() || std::env::var_os("CI").is_none(), "the lab is absent");
+        lab.is_dir().then_some(lab)
+    }
+
+    fn csv_rows(path: &Path) -> Vec<BTreeMap<String, String>> {
+        csv::Reader::from_path(path).unwrap().deserialize().collect::<Result<_, _>>().unwrap()
+    }
+
+    fn text(path: &Path) -> String {
+        PathBuf::from(path).to_string_lossy().into_owned()
+    }
+
+    fn ran(words: &[&str], code: i32, part: &str) -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_flowaudit"));
+        let output = program.args(words).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+        assert!(said.contains(part), "{words:?}: {said}");
+        output
+    }
+}
