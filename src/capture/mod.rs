@@ -32,6 +32,8 @@ mod digest;
 mod error;
 mod filter;
 mod inputs;
+#[cfg(all(feature = "live", unix))]
+pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;

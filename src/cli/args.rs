@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::evidence::EvidenceArguments;
 use super::verify::{self, VerifyArguments};
+#[cfg(all(feature = "live", unix))]
+use super::watch::{self, WatchArguments};
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -30,6 +32,10 @@ pub enum Command {
     /// Audit captures against the matrix
     #[command(after_help = AUDIT_EXAMPLES, after_long_help = AUDIT_LONG_HELP)]
     Audit(Box<AuditArguments>),
+    /// Audit interfaces while the traffic flows
+    #[cfg(all(feature = "live", unix))]
+    #[command(after_help = watch::EXAMPLES, after_long_help = watch::LONG_HELP)]
+    Watch(Box<WatchArguments>),
     /// Write a stored audit (--json) in another form
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),

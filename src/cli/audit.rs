@@ -149,7 +149,7 @@ pub fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> ca
 }
 
 /// The first signal ends the reading and the audit says so; the second ends the program.
-fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+pub(super) fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, 2, Arc::clone(&stop))?;
@@ -158,7 +158,8 @@ fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn flow_form(path: &Path) -> Result<Form, Failure> {
+/// The form of a flow log, by the ending of its name.
+pub(super) fn flow_form(path: &Path) -> Result<Form, Failure> {
     let name = path.to_string_lossy().to_ascii_lowercase();
     // Streams have no ending; a table is what the next program of a pipe reads.
     if name.ends_with(".csv") || is_dash(path) || name.starts_with("/dev/") {

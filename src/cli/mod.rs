@@ -24,6 +24,8 @@ mod report;
 mod seen;
 mod site;
 mod verify;
+#[cfg(all(feature = "live", unix))]
+mod watch;
 
 /// Runs the program.
 #[must_use]
@@ -49,6 +51,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Command::Watch(arguments) => watch::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
@@ -60,6 +64,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 const fn wish(arguments: &Arguments) -> Color {
     match &arguments.command {
         Command::Audit(arguments) => arguments.look.page.color,
+        #[cfg(all(feature = "live", unix))]
+        Command::Watch(arguments) => arguments.look.page.color,
         Command::Report(arguments) => arguments.look.page.color,
         Command::Diff(arguments) => arguments.look.page.color,
         Command::Verify(_) | Command::Matrix(_) | Command::Site(_) => Color::Auto,

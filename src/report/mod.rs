@@ -9,6 +9,7 @@ pub mod community;
 pub mod csv;
 pub mod diff;
 pub mod escape;
+pub mod events;
 pub mod explain;
 pub mod flows;
 pub mod html;

@@ -1,4 +1,4 @@
-//! The JSON Schema of the audit document (draft 2020-12), embedded so that any copy of the program
+//! The JSON Schemas of the audit document and of events (draft 2020-12), embedded so that any copy of the program
 //! can print the form that it writes.
 
 /// The schema of `--json`, version 1.
@@ -9,3 +9,6 @@ pub const AUDIT_VERSION: &str = "flowaudit/audit/1";
 
 /// The schema of `diff --json`, version 1.
 pub const DIFF: &str = include_str!("schema/diff-1.schema.json");
+
+/// The schema of one line of `--events`, version 1.
+pub const EVENT: &str = include_str!("schema/event-1.schema.json");

@@ -1,0 +1,227 @@
+//! `flowaudit watch`: interfaces and a site in, what changes at once and an audit at the end out.
+//! The same ledger and the same judge as for files; the report at the end is that of an audit of
+//! the same packets. Sends nothing.
+
+mod args;
+mod gate;
+mod telling;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
+use self::telling::Telling;
+use super::audit::{flow_form, stop_on_signals};
+use super::exit::{self, Failure};
+use super::options;
+use super::report::{check_outputs, is_dash, to_stdout, unwritten_stdout, write_all, write_one};
+use crate::audit::{Audit, Judged, judge};
+use crate::capture::live::{self, Live, LiveError};
+use crate::ledger::{self, InputState, Ledger, Observation};
+use crate::matrix::Matrix;
+use crate::report::events::{self, Event, What};
+use crate::report::{escape, flows};
+
+/// Runs the watch.
+///
+/// # Errors
+/// It could not start, or a report could not be written.
+pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
+    if arguments.list {
+        return list();
+    }
+    let stdout_taken = check_stdout(arguments)?;
+    let form = arguments.flows.as_deref().map(flow_form).transpose()?;
+    let matrix = Matrix::load(&options::site(&arguments.site)?)?;
+    if !arguments.look.quiet {
+        matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
+    }
+    let mut watch = Watch::open(arguments, &matrix, stdout_taken)?;
+    let ending = watch.follow()?;
+    let (observation, judged) = watch.finish(ending)?;
+    let log = arguments.flows.as_deref().zip(form);
+    let flows_whole = log.is_none_or(|(path, form)| {
+        write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
+    });
+    write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
+    let (code, why) = watch.verdict(&judged.audit);
+    watch.telling.tell(&Event::at(&judged.audit, What::End { exit: code, headline: judged.audit.headline.clone() }));
+    if !flows_whole || !watch.telling.is_whole() {
+        return Err(Failure::Unwritten);
+    }
+    match why {
+        Some(why) => exit::say(&format!("exit {code}: {why}")),
+        None => return Ok(exit::of_audit(&judged.audit, arguments.fail_on.into())),
+    }
+    Ok(code)
+}
+
+/// Why the reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// What was waited for has come, or the time was over, or no end was set and a signal came.
+    Regular,
+    /// A signal came before the end that was set.
+    Signal,
+}
+
+/// A watch that is under way.
+struct Watch<'run> {
+    arguments: &'run WatchArguments,
+    matrix: &'run Matrix,
+    live: Live,
+    ledger: Ledger,
+    telling: Telling,
+    stop: Arc<AtomicBool>,
+    /// The audit that was told last.
+    told: Audit,
+    /// Whether packets came since.
+    stale: bool,
+    /// When the next judgement is due: judging must leave most of the time to reading.
+    due: Instant,
+}
+
+impl<'run> Watch<'run> {
+    fn open(arguments: &'run WatchArguments, matrix: &'run Matrix, stdout_taken: bool) -> Result<Self, Failure> {
+        let several_taps = arguments.interface.len() > 1;
+        let ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
+        let told = judge(&ledger.settle(), matrix).audit;
+        if let Some(refusal) = arguments.until.and_then(|_| gate::refusal(&told)) {
+            return Err(Failure::Plain(refusal));
+        }
+        let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
+        let live = Live::open(&live_options(arguments)).map_err(|error| failure(&error))?;
+        let mut telling = Telling::open(arguments, stdout_taken)?;
+        let interfaces = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
+        telling.tell(&Event::at(&told, What::Start { interfaces }));
+        Ok(Self { arguments, matrix, live, ledger, telling, stop, told, stale: false, due: Instant::now() })
+    }
+
+    /// Reads and judges until an end comes.
+    fn follow(&mut self) -> Result<Ending, Failure> {
+        let begun = Instant::now();
+        loop {
+            self.live.wait(TICK).map_err(|error| failure(&error))?;
+            let ledger = &mut self.ledger;
+            self.stale |= self.live.read(&mut |frame| ledger.observe(frame)) > 0;
+            if self.stale && Instant::now() >= self.due {
+                self.look(&InputState::Whole);
+            }
+            if self.arguments.until.is_some() && gate::is_open(&self.told) {
+                return Ok(Ending::Regular);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                let bounded = self.arguments.duration.is_some() || self.arguments.until.is_some();
+                return Ok(if bounded { Ending::Signal } else { Ending::Regular });
+            }
+            let over = self.arguments.duration.is_some_and(|duration| begun.elapsed() >= duration);
+            if over || self.live.is_over() {
+                return Ok(Ending::Regular);
+            }
+        }
+    }
+
+    /// Reads what is left, and judges for the last time.
+    fn finish(&mut self, ending: Ending) -> Result<(Observation, Judged), Failure> {
+        let ledger = &mut self.ledger;
+        self.live.finish(&mut |frame| ledger.observe(frame)).map_err(|error| failure(&error))?;
+        let state = match ending {
+            Ending::Regular => InputState::Whole,
+            Ending::Signal => InputState::Stopped,
+        };
+        Ok(self.look(&state))
+    }
+
+    /// Judges what was seen so far and tells what changed.
+    fn look(&mut self, state: &InputState) -> (Observation, Judged) {
+        let begun = Instant::now();
+        // Asked for first, so that the inputs hold them.
+        self.live.losses();
+        let (inputs, taps) = self.live.inputs(state);
+        self.ledger.set_inputs(inputs, taps);
+        let observation = self.ledger.settle();
+        let judged = judge(&observation, self.matrix);
+        for event in events::between(&self.told, &judged.audit) {
+            self.telling.tell(&event);
+        }
+        self.told = judged.audit.clone();
+        self.stale = false;
+        self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
+        (observation, judged)
+    }
+
+    /// The exit code, and why where it is not simply that of the audit.
+    fn verdict(&self, audit: &Audit) -> (u8, Option<String>) {
+        let code = audit.exit_code(self.arguments.fail_on.into());
+        match (self.arguments.until, gate::is_open(audit)) {
+            (None, _) => (code, None),
+            (Some(_), true) => (0, Some("every required row is confirmed".to_owned())),
+            (Some(_), false) => (if code == 0 { 3 } else { code }, Some(gate::unmet(audit))),
+        }
+    }
+}
+
+/// Refuses two streams on one standard output; says whether data goes there.
+fn check_stdout(arguments: &WatchArguments) -> Result<bool, Failure> {
+    let dash = |path: Option<&Path>| path.is_some_and(is_dash);
+    let (events, flows) = (arguments.events.as_deref(), arguments.flows.as_deref());
+    check_outputs(&arguments.outputs, &[flows, events])?;
+    if dash(events) && dash(flows) {
+        return Err(Failure::plain("only one of --events and --flows can go to standard output (-)"));
+    }
+    // Two times one path: whether a report goes there is what the reports themselves refuse.
+    let report = check_outputs(&arguments.outputs, &[Some(Path::new("-"))]).is_err();
+    Ok(dash(events) || dash(flows) || report)
+}
+
+fn live_options(arguments: &WatchArguments) -> live::Options {
+    live::Options {
+        interfaces: arguments.interface.clone(),
+        promiscuous: arguments.promiscuous,
+        snap_length: arguments.snaplen,
+        ring_bytes: arguments.ring.saturating_mul(1 << 20),
+        filter: arguments.filter.clone(),
+    }
+}
+
+fn list() -> Result<u8, Failure> {
+    let interfaces = live::interfaces().map_err(|error| failure(&error))?;
+    let longest = interfaces.iter().map(|interface| interface.name.len()).max().unwrap_or(0);
+    let written = to_stdout(|out| {
+        interfaces.iter().try_for_each(|interface| {
+            let state = if interface.up { "up" } else { "down" };
+            let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+            let description = interface.description.as_deref().unwrap_or_default();
+            let line = format!("{:longest$}  {state:4}  {}  {description}", interface.name, addresses.join(" "));
+            writeln!(out, "{}", escape::terminal(line.trim_end()))
+        })
+    });
+    written.map(|()| 0).map_err(unwritten_stdout)
+}
+
+/// What to do about it, where it is a permission that is missing.
+fn failure(error: &LiveError) -> Failure {
+    match error {
+        LiveError::NoPermission { .. } => {
+            let program =
+                std::env::current_exe().map_or_else(|_| "flowaudit".into(), |path| path.display().to_string());
+            Failure::plain(format!("{error}; run as root, or grant it once: sudo setcap cap_net_raw=ep {program}"))
+        }
+        LiveError::NoInterface { .. }
+        | LiveError::Filter { .. }
+        | LiveError::Other { .. }
+        | LiveError::List(_)
+        | LiveError::Wait(_) => Failure::plain(error),
+    }
+}
+
+/// Longest wait for a packet: signals and time limits are looked at between two.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Shortest time between two judgements.
+const SHORTEST: Duration = Duration::from_millis(400);
+
+/// A judgement is followed by this many times its own length of reading.
+const SHARE: u32 = 4;
