@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::evidence::EvidenceArguments;
+use super::examples;
 use super::verify::{self, VerifyArguments};
 #[cfg(all(feature = "live", unix))]
 use super::watch::{self, WatchArguments};
@@ -19,7 +20,7 @@ use crate::matrix::Severity;
 /// and says which documented flows work, which are blocked or missing, and what nothing documents.
 /// It sends nothing.
 #[derive(Debug, Parser)]
-#[command(name = "flowaudit", version, propagate_version = true, after_help = EXAMPLES, after_long_help = AFTER_LONG_HELP)]
+#[command(name = "flowaudit", version, propagate_version = true, after_help = examples::EXAMPLES, after_long_help = examples::AFTER_LONG_HELP)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -30,14 +31,14 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Audit captures against the matrix
-    #[command(after_help = AUDIT_EXAMPLES, after_long_help = AUDIT_LONG_HELP)]
+    #[command(after_help = examples::AUDIT_EXAMPLES, after_long_help = examples::AUDIT_LONG_HELP)]
     Audit(Box<AuditArguments>),
     /// Audit interfaces while the traffic flows
     #[cfg(all(feature = "live", unix))]
     #[command(after_help = watch::EXAMPLES, after_long_help = watch::LONG_HELP)]
     Watch(Box<WatchArguments>),
     /// Write a stored audit (--json) in another form
-    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(after_help = examples::REPORT_EXAMPLES)]
     Report(ReportArguments),
     /// What changed between two stored audits
     #[command(after_help = super::diff::EXAMPLES)]
@@ -234,7 +235,7 @@ pub enum MatrixCommand {
         output: Option<PathBuf>,
     },
     /// Say why a flow has its verdict: every row, the cells that differ, and what would allow it
-    #[command(after_help = EXPLAIN_EXAMPLES)]
+    #[command(after_help = examples::EXPLAIN_EXAMPLES)]
     Explain(Box<ExplainArguments>),
 }
 
@@ -259,7 +260,7 @@ pub struct ExplainArguments {
 #[derive(Debug, Subcommand)]
 pub enum SiteCommand {
     /// Guess a site from captures, with the evidence of each line, for you to correct
-    #[command(after_help = SITE_EXAMPLES)]
+    #[command(after_help = examples::SITE_EXAMPLES)]
     Init(SiteInitArguments),
     /// Check a site: faults, roles that nobody plays, rows that are off or out of sight
     Check(SiteCheckArguments),
@@ -354,84 +355,6 @@ fn time(text: &str) -> Result<Timestamp, String> {
         Err(_) => "not a time: write it as 2026-11-22T10:00:00Z".to_owned(),
     })
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  flowaudit audit --role ams-server=10.0.0.5 server.pcap
-  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
-  flowaudit audit -s site.toml server.pcapng
-  flowaudit matrix show ams                          what the shipped matrix allows";
-
-const AFTER_LONG_HELP: &str = "\
-Examples:
-  flowaudit audit --role ams-server=10.0.0.5 server.pcap
-  flowaudit site init server.pcap > site.toml        guess who is who, for you to correct
-  flowaudit audit -s site.toml server.pcapng
-  flowaudit matrix show ams                          what the shipped matrix allows
-
-Exit codes:
-  0  nothing to report, and the evidence is complete
-  1  findings
-  2  could not run, or could not write a report
-  3  no findings, but the evidence is incomplete
-
-The last line on standard error says why the exit code is what it is.";
-
-const AUDIT_EXAMPLES: &str = "\
-Examples:
-  flowaudit audit --role ams-server=10.0.0.5 server.pcap        one server, the rest unknown
-  flowaudit audit -s site.toml 'rotated-*.pcap.gz'              rotated files, in order of time
-  tcpdump -w - host 10.0.0.5 | flowaudit audit -s site.toml -   from a pipe, until it closes
-  flowaudit audit -s site.toml -f 'not port 22' server.pcap     without the packets of port 22
-  flowaudit audit -s site.toml -q --json a.json --flows f.csv server.pcap";
-
-const AUDIT_LONG_HELP: &str = "\
-Examples:
-  flowaudit audit --role ams-server=10.0.0.5 server.pcap        one server, the rest unknown
-  flowaudit audit -s site.toml 'rotated-*.pcap.gz'              rotated files, in order of time
-  tcpdump -w - host 10.0.0.5 | flowaudit audit -s site.toml -   from a pipe, until it closes
-  flowaudit audit -s site.toml -f 'not port 22' server.pcap     without the packets of port 22
-  flowaudit audit -s site.toml -q --json a.json --flows f.csv server.pcap
-
-A site file says who is who:
-  [site]
-  name = \"corp.example\"
-  packs = [\"ams\"]
-  baseline = [\"windows-member\", \"link-noise\"]
-  vantage = \"ams-server\"
-  [roles]
-  ams-server = [\"10.0.0.5\"]
-  domain-controllers = [\"10.0.0.10-10.0.0.11\"]
-
-Outputs appear whole or not at all; an old file stays when the new one cannot be written.
-
-Exit codes:
-  0  nothing to report, and the evidence is complete
-  1  findings (of at least the gravity of --fail-on)
-  2  could not run, or could not write a report
-  3  no findings, but the evidence is incomplete: no packets, packets lost, a file cut short,
-     flows that could not be decided, rows whose time is not over or that nobody plays, Ctrl-C";
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.0.9:389' -s site.toml
-  flowaudit matrix explain 'tcp 10.0.0.5:50000 -> 10.0.9.9:443 https graph.microsoft.com' -s site.toml
-  flowaudit matrix explain --flow 17 -s site.toml server.pcap   a line of the flow log";
-
-const SITE_EXAMPLES: &str = "\
-Examples:
-  flowaudit site init server.pcap > site.toml                   then read it, every line
-  flowaudit site init --role ams-server=10.0.0.5 mirror.pcapng -o site.toml
-  flowaudit site check site.toml                                what an audit would lack
-
-Nothing that it guesses is used unread: the site begins as a draft, and no audit accepts a draft.";
-
-const REPORT_EXAMPLES: &str = "\
-Examples:
-  flowaudit report audit.json                        on the terminal
-  flowaudit report audit.json --markdown ticket.md
-  flowaudit report audit.json --html page.html       to look at, send and print
-  flowaudit report --schema                          the JSON Schema of the audit";
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod args;
 mod audit;
 mod diff;
 mod evidence;
+mod examples;
 mod exit;
 mod explain;
 mod matrix;
