@@ -140,6 +140,7 @@ pub fn capture_options(arguments: &AuditArguments, stop: &Arc<AtomicBool>) -> ca
     capture::Options {
         digests: arguments.outputs.quote_digests()
             || arguments.evidence.bundle.is_some()
+            || arguments.evidence.write.is_some()
             || (arguments.look.verbose && !arguments.look.quiet),
         from: arguments.from.map(at),
         to: arguments.to.map(at),

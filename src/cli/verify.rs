@@ -123,6 +123,8 @@ fn rerun(bundle: &Path, folder: &Path, made: &Predicate) -> Result<(), Wrong> {
     let mut arguments = audit_arguments(&made.command)?;
     arguments.captures = found.iter().map(|(path, _)| path.clone()).collect();
     arguments.look.quiet = true;
+    // The command is kept without its outputs; what runs again is the audit that made a bundle.
+    arguments.evidence.bundle = Some(bundle.to_owned());
     let matrix = Matrix::load(&site(bundle, &mut arguments, made)?).map_err(Failure::from)?;
     let mut seen = observe(&arguments)?;
     for input in &mut seen.inputs {
