@@ -94,19 +94,21 @@ fn shared(matrix: &Matrix, case: &Case<'_>, row: &Row) -> Option<Cells> {
     let from = plays(matrix, &facts.originator, &row.from);
     let to = plays(matrix, &facts.responder, &row.to);
     let service = row.atoms.iter().any(|atom| atom.transport == facts.transport && atom.ports.contains(facts.port));
+    // A cell that takes anybody likens a flow to nothing.
+    let names_somebody = !row.from.is_empty() || !row.to.is_empty();
     let swapped = plays(matrix, &facts.responder, &row.from) && plays(matrix, &facts.originator, &row.to);
     Some(match (from, to, service) {
         (true, true, true) if row.standing == Standing::NotApplicable => Cells::AllButFeature,
         // A row that is off is nobody's neighbour unless its feature is all that lacks.
         _ if row.standing == Standing::NotApplicable => return None,
         (_, _, true) if swapped => Cells::Reversed,
-        (true, true, _) => Cells::Pair,
+        (true, true, _) if names_somebody => Cells::Pair,
         (true, false, true) => Cells::ServiceAndOriginator,
         (false, true, true) => Cells::ServiceAndResponder,
         (false, false, true) => Cells::Service,
-        (false, true, false) => Cells::Responder,
-        (true, false, false) => Cells::Originator,
-        (false, false, false) => return None,
+        (false, true, false) if !row.to.is_empty() => Cells::Responder,
+        (true, false, false) if !row.from.is_empty() => Cells::Originator,
+        (_, _, false) | (true, true, true) => return None,
     })
 }
 
