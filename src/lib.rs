@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`wire`] | one captured frame | who talks to whom: a borrowed [`wire::Datagram`] |
 //! | [`dissect`] | the first payload bytes | application, names, endpoints |
-//! | [`flow`] | datagrams | conversations: [`flow::FlowRecord`] |
+//! | [`flow`] | datagrams | conversations: [`flow::Conversation`] |
 //! | [`ledger`] | one or more captures | what was seen: [`ledger::Ledger`], mergeable |
 //! | [`matrix`] | packs and a site | what is documented: [`matrix::Matrix`] |
 //! | [`audit`] | ledger and matrix | [`audit::judge`]: every verdict, pure |
