@@ -10,8 +10,6 @@ use serde::Serialize;
 pub use changes::Documents;
 
 use super::model::Verdict;
-use super::names::Names;
-use super::rpc::Announced;
 use super::verdict::{self, Case, Evidence, Judgement};
 use super::{Kind, judge, role_words, words};
 use crate::flow::Conversation;
@@ -115,11 +113,7 @@ fn considered(
     flow: &Conversation,
     documents: Documents<'_>,
 ) -> Vec<(RowId, ConsideredRow)> {
-    let evidence = Evidence {
-        matrix,
-        names: Names::new(observation, matrix),
-        announced: Announced::new(&observation.announcements),
-    };
+    let evidence = Evidence::new(observation, matrix);
     let borne = evidence.names.of(flow);
     let responder = borne.names();
     let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);

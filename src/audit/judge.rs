@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
-use super::names::{Borne, Names};
+use super::names::Borne;
 use super::rows::Rows;
-use super::rpc::Announced;
 use super::scope::Scope;
 use super::verdict::{self, Case, Evidence, Judgement};
 use super::waivers::Hit;
@@ -31,11 +30,7 @@ pub struct Judged {
 /// Holds what was seen against what is documented.
 #[must_use]
 pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
-    let evidence = Evidence {
-        matrix,
-        names: Names::new(observation, matrix),
-        announced: Announced::new(&observation.announcements),
-    };
+    let evidence = Evidence::new(observation, matrix);
     let scope = Scope::new(matrix);
     let mut judged: Vec<Judgement> = observation.flows.iter().map(|flow| judge_flow(&evidence, &scope, flow)).collect();
     errors::excuse(&observation.flows, &mut judged);

@@ -8,6 +8,7 @@ use super::payload::{self, Bytes};
 use super::rpc::Announced;
 use super::{nearest, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
+use crate::ledger::Observation;
 use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Standing};
 use crate::wire::Transport;
 
@@ -16,6 +17,14 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
+}
+
+impl<'audit> Evidence<'audit> {
+    /// What `observation` holds of names and announced ports, for this matrix.
+    pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
+        let names = Names::new(observation, matrix);
+        Self { matrix, names, announced: Announced::new(&observation.announcements) }
+    }
 }
 
 /// One flow as it comes before the judge.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::audit::{AtomResult, RowResult, RowStatus};
+use crate::audit::{AtomResult, EvidenceRef, RowResult, RowStatus};
 use crate::wire;
 
 /// What a status means for the reader, as one mark and one accent.
@@ -184,6 +184,29 @@ impl<'audit> RowSums<'audit> {
     pub fn peer_count(&self) -> u64 {
         u64::try_from(self.peers.len()).unwrap_or(u64::MAX).saturating_add(self.more_peers)
     }
+}
+
+/// `a.pcap frames 12, 40, …`: each file once, where files are `named`, then its frames; `between`
+/// stands in front of every further file.
+#[must_use]
+pub fn frames(evidence: &[EvidenceRef], named: bool, most: usize, between: &str) -> String {
+    let mut shown = String::new();
+    let mut file = None;
+    for place in evidence.iter().take(most) {
+        if file == Some(&place.file) {
+            shown.push_str(&format!(", {}", place.frame));
+            continue;
+        }
+        let gap = if file.is_some() { between } else { "" };
+        let name = if named { format!("{} ", place.file) } else { String::new() };
+        let more = evidence.iter().filter(|other| other.file == place.file).count() > 1;
+        shown.push_str(&format!("{gap}{name}{} {}", if more { "frames" } else { "frame" }, place.frame));
+        file = Some(&place.file);
+    }
+    if evidence.len() > most {
+        shown.push_str(", …");
+    }
+    shown
 }
 
 #[cfg(test)]

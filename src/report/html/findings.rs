@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{badge, count, element, frames, more};
+use super::{badge, count, element, more};
 use crate::audit::{Audit, Finding, WaiverResult};
 use crate::report::markup::Markup;
 use crate::report::words::{self, Tone};
@@ -61,7 +61,7 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&str>, several: bool) 
         (if crate::report::portmap::is_about_a_row(&finding.kind) { "Row" } else { "Nearest row" }, rows),
         ("Seen", if finding.flows == 0 { "never".to_owned() } else { flows }),
         ("When (UTC)", words::span(finding.first.as_deref(), finding.last.as_deref())),
-        ("Evidence", frames(&finding.evidence, several, MOST_FRAMES)),
+        ("Evidence", words::frames(&finding.evidence, several, MOST_FRAMES, "; ")),
         ("Finding", finding.id.clone()),
     ];
     for (name, value) in entries {

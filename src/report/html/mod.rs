@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::markup::Markup;
 use super::portmap::{self, PortMap};
 use super::words::{self, Tone};
-use crate::audit::{Answer, Audit, EvidenceRef};
+use crate::audit::{Answer, Audit};
 
 mod evidence;
 mod findings;
@@ -132,27 +132,6 @@ fn more(page: &mut Markup, left: usize) {
         page.raw("<p class=\"quiet\">… and ").text(&words::thousands(count(left)));
         page.raw(" more, left out to keep this page small; the JSON of the audit (<code>--json</code>) has all of them.</p>\n");
     }
-}
-
-/// `a.pcap frames 12, 40, …`: the file once, where there are `several`, then its frames.
-fn frames(evidence: &[EvidenceRef], several: bool, most: usize) -> String {
-    let mut shown = String::new();
-    let mut file = None;
-    for place in evidence.iter().take(most) {
-        if file == Some(&place.file) {
-            shown.push_str(&format!(", {}", place.frame));
-            continue;
-        }
-        let gap = if file.is_some() { "; " } else { "" };
-        let name = if several { format!("{} ", place.file) } else { String::new() };
-        let more = evidence.iter().filter(|other| other.file == place.file).count() > 1;
-        shown.push_str(&format!("{gap}{name}{} {}", if more { "frames" } else { "frame" }, place.frame));
-        file = Some(&place.file);
-    }
-    if evidence.len() > most {
-        shown.push_str(", …");
-    }
-    shown
 }
 
 fn count(number: usize) -> u64 {

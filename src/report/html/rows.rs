@@ -1,7 +1,7 @@
 //! The documented rows in document order: what the document says, how it came out and why, and for
 //! each service the peers that it rests on.
 
-use super::{badge, count, element, frames, more};
+use super::{badge, count, element, more};
 use crate::audit::{AtomResult, Audit, PeerResult, RowResult};
 use crate::report::markup::Markup;
 use crate::report::words::{self, RowSums, Tone};
@@ -92,7 +92,7 @@ fn one_peer(page: &mut Markup, peer: &PeerResult, several: bool) {
         page.raw("; ").text(reason);
     }
     if !peer.evidence.is_empty() {
-        page.raw(" (").text(&frames(&peer.evidence, several, 3)).raw(")");
+        page.raw(" (").text(&words::frames(&peer.evidence, several, 3, "; ")).raw(")");
     }
     page.raw("</span>");
 }

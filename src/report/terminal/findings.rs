@@ -6,7 +6,7 @@ use std::io;
 
 use super::page::{Line, Page, Paint};
 use super::{Detail, more, text};
-use crate::audit::{Audit, EvidenceRef, Finding};
+use crate::audit::{Audit, Finding};
 use crate::report::escape;
 use crate::report::words::{self, Tone};
 
@@ -50,34 +50,12 @@ fn ground(finding: &Finding, several_files: bool, detail: Detail) -> String {
     }
     parts.push(words::span(finding.first.as_deref(), finding.last.as_deref()));
     let named = several_files || detail == Detail::Full;
-    parts.push(frames(&finding.evidence, named, detail.at_most(4)));
+    parts.push(words::frames(&finding.evidence, named, detail.at_most(4), ", "));
     if detail == Detail::Full {
         parts.push(finding.id.clone());
     }
     parts.retain(|part| !part.is_empty());
     parts.join(" · ")
-}
-
-/// `a.pcap frames 12, 40, …`: the file once, where there are several, then its frames.
-fn frames(evidence: &[EvidenceRef], named: bool, most: usize) -> String {
-    let mut shown = String::new();
-    let mut file = None;
-    for place in evidence.iter().take(most) {
-        if file == Some(&place.file) {
-            shown.push_str(&format!(", {}", place.frame));
-            continue;
-        }
-        let gap = if file.is_some() { ", " } else { "" };
-        let name = if named { format!("{} ", place.file) } else { String::new() };
-        let several = evidence.iter().filter(|other| other.file == place.file).count() > 1;
-        let word = if several { "frames" } else { "frame" };
-        shown.push_str(&format!("{gap}{name}{word} {}", place.frame));
-        file = Some(&place.file);
-    }
-    if evidence.len() > most {
-        shown.push_str(", …");
-    }
-    shown
 }
 
 /// Columns before the sentence: mark, severity.
