@@ -52,8 +52,10 @@ impl<A: Address> Attempt<A> {
         self.whole.join(run);
         if self.whole.verdict == super::interned::Verdict::OPEN {
             self.whole.verdict = run.verdict;
-            if let Some(claimed) = run.detail.as_ref().and_then(|detail| detail.claimed) {
-                self.whole.detail_mut().claimed = Some(claimed);
+            if let Some(detail) = &run.detail {
+                let whole = self.whole.detail_mut();
+                whole.claimed = detail.claimed.or(whole.claimed);
+                whole.log = detail.log.clone().or(whole.log.take());
             }
         }
     }

@@ -112,7 +112,10 @@ impl Payloads {
         if !self.has_start(run) && run.key.transport() == Transport::TCP && log.contradicts_itself() {
             run.seen.set(Seen::AMBIGUOUS);
         }
-        self.decide(run, true);
+        // A SYN without payload leaves the question open: the run that goes on after its retransmission answers it.
+        if log.has_payload() {
+            self.decide(run, true);
+        }
     }
 
     /// Lets the bytes of a run go.
@@ -150,7 +153,7 @@ impl Payloads {
         let full = log.is_full(End::Low, transport) || log.is_full(End::High, transport);
         let over = full || (log.has_finished(End::Low) && log.has_finished(End::High));
         let settled = full || transport != Transport::TCP || log.is_settled();
-        let anything = log.arrivals().iter().any(|arrival| arrival.length > 0);
+        let anything = log.has_payload();
         if run.verdict == Verdict::OPEN && anything {
             self.decide(run, over);
         }

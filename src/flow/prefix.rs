@@ -80,6 +80,11 @@ impl Log {
         &self.arrivals
     }
 
+    /// Whether any arrival carries payload.
+    pub(super) fn has_payload(&self) -> bool {
+        *self.segments.of(End::Low) > 0 || *self.segments.of(End::High) > 0
+    }
+
     /// Gives the arrivals away, to be replayed.
     pub(super) fn into_arrivals(self) -> Vec<Arrival> {
         self.arrivals
@@ -201,24 +206,27 @@ impl Log {
     }
 
     /// What `dissect` makes of a run without sequence numbers: each pair of datagrams is asked for
-    /// itself, then all of a direction together, since a QUIC hello may fill more than one.
+    /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
+    /// nothing further comes does a datagram that waits for more speak alone.
     pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
         let (asked, answered) = (self.datagrams(originator), self.datagrams(originator.other()));
-        let ask = |first: &[u8], second: &[u8]| {
-            let prefix = |bytes| Prefix { bytes, from_start: true, ended: over };
+        let ask = |first: &[u8], second: &[u8], ended| {
+            let prefix = |bytes| Prefix { bytes, from_start: true, ended };
             recognise(transport, prefix(first), prefix(second))
         };
+        let one = |side: &[&[u8]], index: usize| side.get(index).map_or(Vec::new(), |bytes| bytes.to_vec());
+        let pairs = asked.len().max(answered.len());
+        let alone = |ended| (0..pairs).map(move |index| (index, ended));
+        let together = (pairs > 1).then_some((pairs, over));
+        let last = if over { pairs } else { 0 };
         let mut open = false;
-        for index in 0..asked.len().max(answered.len()) {
-            let one = |side: &[&[u8]]| side.get(index).map_or(Vec::new(), |bytes| bytes.to_vec());
-            match ask(&one(&asked), &one(&answered)) {
-                Progress::Known(known) => return Progress::Known(known),
-                Progress::More => open = true,
-                Progress::Unknown => {}
-            }
-        }
-        if asked.len() > 1 || answered.len() > 1 {
-            match ask(&asked.concat(), &answered.concat()) {
+        for (index, ended) in alone(false).chain(together).chain(alone(true).take(last)) {
+            let progress = if index < pairs {
+                ask(&one(&asked, index), &one(&answered, index), ended)
+            } else {
+                ask(&asked.concat(), &answered.concat(), ended)
+            };
+            match progress {
                 Progress::Known(known) => return Progress::Known(known),
                 Progress::More => open = true,
                 Progress::Unknown => {}

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{DirectionBasis, FlowTable, IcmpError, Outcome, QuotingError, Sighting};
+use crate::dissect::{Application, Payload};
 use crate::wire::{Content, Datagram, FrameRef, Quote, TcpFlags, TcpSegment, Timestamp, Transport};
 
 const CLIENT: u16 = 50_000;
@@ -37,7 +38,10 @@ fn play(table: &mut FlowTable, number: u32, packet: &str) {
     let (source, destination) = if forward { (client, server) } else { (server, client) };
     let flags = words.next().unwrap();
     let sequence = words.next().unwrap().parse().unwrap();
-    let payload = words.next_if(|word| !word.starts_with('@')).unwrap_or_default().as_bytes();
+    let payload = words.next_if(|word| !word.starts_with('@')).unwrap_or_default();
+    // Blanks part the words of a packet.
+    let payload = payload.replace('_', " ").replace("\\r\\n", "\r\n");
+    let payload = payload.as_bytes();
     let at: i64 = words.next().unwrap().trim_start_matches('@').parse().unwrap();
     let payload_length = u32::try_from(payload.len()).unwrap();
     let bits = |flag| match flag {
@@ -141,6 +145,37 @@ fn ports_used_again() {
     check(&["> S 1 @0", "> S 9 @4000"], 4_002, &[(CLIENT, Syn, Pending)]);
     check(&["> S 1 @0", "< S 5 @1", "> SA 1 @2", "< A 6 @3"], 9, &[one]);
     check(&["< SA 7 @0", "> S 1 @1", "> A 2 @2"], 9, &[one]);
+}
+
+/// A SYN that was sent again after its answer, or captured after it, opens no second question: what
+/// the connection says is read all the same.
+#[test]
+fn repeated_syns_do_not_hide_the_payload() {
+    const SAID: [&str; 2] =
+        ["> A 101 GET_/_HTTP/1.1\\r\\nHost:_a.example\\r\\n\\r\\n @9", "< A 301 HTTP/1.1_200_OK\\r\\n\\r\\n @10"];
+    let openings: [&[&str]; 4] = [
+        &["> S 100 @0", "< SA 300 @1"],
+        &["> S 100 @0", "< SA 300 @1", "> S 100 @2", "< SA 300 @3"],
+        &["> S 100 @0", "< SA 300 @1", "> S 100 @2", "< SA 300 @3", "> S 100 @4"],
+        &["< SA 300 @0", "> S 100 @1"],
+    ];
+    for opening in openings {
+        let packets: Vec<&str> = opening.iter().chain(&SAID).copied().collect();
+        for cut in 0..=packets.len() {
+            let (mut table, mut later) = (FlowTable::new(1000, false), FlowTable::new(1000, true));
+            for (number, packet) in (1..).zip(&packets) {
+                let table = if usize::try_from(number).unwrap() <= cut { &mut table } else { &mut later };
+                play(table, number, packet);
+            }
+            table.merge(later);
+            let settled = table.settle(Timestamp::from_nanoseconds(99 * MILLISECOND), &[]);
+            let known: Vec<_> = settled.flows.iter().map(|flow| &flow.payload).collect();
+            assert!(
+                matches!(&*known, [Payload::Recognised(known)] if known.application == Some(Application::Http)),
+                "{opening:?} cut at {cut}: {known:?}"
+            );
+        }
+    }
 }
 
 #[test]
