@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::batch::Batch;
 use super::digest::Digests;
 use super::slot::Slot;
 use super::taps::Taps;
@@ -15,7 +16,7 @@ use crate::ledger::{Input, TapInfo};
 use crate::wire::{Frame, Timestamp};
 
 /// When an input is due, and its place among the inputs.
-type Turn = (Timestamp, usize);
+pub(super) type Turn = (Timestamp, usize);
 
 /// Later than every turn.
 const NEVER: Turn = (Timestamp::from_nanoseconds(i64::MAX), usize::MAX);
@@ -62,9 +63,7 @@ impl Merge {
         if let Some(slot) = self.slots.get_mut(self.current)
             && slot.advance(place(self.current), &mut self.taps)
         {
-            // Spelt out, since this is asked for every packet: it is still this input's turn.
-            let (due, other) = self.limit;
-            if slot.due < due || (slot.due == due && self.current <= other) {
+            if slot.precedes(self.current, self.limit) {
                 return true;
             }
             self.open.push(Reverse((slot.due, self.current)));
@@ -75,7 +74,22 @@ impl Merge {
     /// The packet stepped to last.
     #[inline]
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
-        self.slots.get(self.current)?.frame(place(self.current))
+        let slot = self.slots.get(self.current)?;
+        slot.batch(place(self.current), slot.at_hand())?.frames().next()
+    }
+
+    /// The packet stepped to last and all that follow it in memory before another input's turn.
+    #[inline]
+    pub(super) fn batch(&mut self) -> Option<Batch<'_>> {
+        let slot = self.slots.get_mut(self.current)?;
+        let range = slot.run_on(self.current, self.limit);
+        slot.batch(place(self.current), range)
+    }
+
+    /// The packet stepped to last, as a batch of one.
+    pub(super) fn single(&self) -> Option<Batch<'_>> {
+        let slot = self.slots.get(self.current)?;
+        slot.batch(place(self.current), slot.at_hand())
     }
 
     /// Ends reading: the inputs in order, with their digests, and the taps.

@@ -27,6 +27,7 @@
     )
 )]
 
+mod batch;
 mod compress;
 mod digest;
 mod error;
@@ -52,6 +53,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+pub use batch::Batch;
 pub use error::CaptureError;
 pub use inputs::Note;
 pub use write::Writer;
@@ -131,6 +133,27 @@ impl Capture {
             }
             if (self.window.is_none() && self.filter.is_none()) || self.passes()? {
                 return Ok(self.merge.frame());
+            }
+        }
+    }
+
+    /// Steps to the next frames that pass, as many as lie in memory together and no other input comes
+    /// between; `None` at the end of all inputs.
+    ///
+    /// # Errors
+    /// The filter cannot be compiled for a link type that only now came up.
+    #[inline]
+    pub fn batch(&mut self) -> Result<Option<Batch<'_>>, CaptureError> {
+        let chooses = self.window.is_some() || self.filter.is_some();
+        loop {
+            if !self.merge.advance() {
+                return Ok(None);
+            }
+            if !chooses {
+                return Ok(self.merge.batch());
+            }
+            if self.passes()? {
+                return Ok(self.merge.single());
             }
         }
     }

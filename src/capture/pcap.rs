@@ -2,7 +2,7 @@
 //! and the "modified" variant with longer record headers. A file header and records in, one packet
 //! at a time out. Believes no length further than the bytes that are there.
 
-use super::reader::{Fault, Head, Interface, longest_packet};
+use super::reader::{Fault, Head, Interface, LISTED, longest_packet};
 use super::source::Blocks;
 use crate::wire::{Course, LinkType, Timestamp};
 
@@ -148,24 +148,57 @@ impl Pcap {
         }
         self.pending = whole;
         self.number = self.number.saturating_add(1);
-        // A fraction above a second is damage; it moves the packet by no more than that second.
-        // The factors have 32 bits at most, so neither the products nor the sum can overflow.
-        let scaled = if self.nanoseconds {
-            i64::from(fraction.min(1_000_000_000))
-        } else {
-            i64::from(fraction.min(1_000_000)).wrapping_mul(1000)
-        };
-        head.at = Timestamp::from_nanoseconds(i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(scaled));
+        head.at = self.time(seconds, fraction);
         head.timed = true;
         head.link = self.link;
         head.number = self.number;
-        head.from = from;
+        head.from = blocks.position().wrapping_add(from);
         head.length = length;
         head.wire_length = original;
         if self.modified {
             head.course = modified_course(blocks);
         }
         Ok(true)
+    }
+
+    /// Lists the packets behind the one stepped to, as far as their records are whole and plain in the
+    /// block; whatever is not is for the next step to judge.
+    pub(super) fn list(&mut self, blocks: &Blocks, heads: &mut Vec<Head>) {
+        let Some(first) = heads.last().copied().filter(|_| !self.modified && self.lengths == Lengths::Captured) else {
+            return;
+        };
+        let mut rest = blocks.rest().get(self.pending..).unwrap_or_default();
+        let mut position = blocks.position().wrapping_add(self.pending);
+        while heads.len() < LISTED {
+            let Some((&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], behind)) = rest.split_first_chunk::<RECORD>()
+            else {
+                break;
+            };
+            let captured = read([i, j, k, l], self.big_endian);
+            let length = captured as usize;
+            if captured > self.longest || length > behind.len() {
+                break;
+            }
+            let at = self.time(read([a, b, c, d], self.big_endian), read([e, f, g, h], self.big_endian));
+            self.number = self.number.saturating_add(1);
+            let (number, wire_length) = (self.number, read([m, n, o, p], self.big_endian));
+            heads.push(Head { at, number, from: position.wrapping_add(RECORD), length, wire_length, ..first });
+            rest = behind.get(length..).unwrap_or_default();
+            position = position.wrapping_add(RECORD).wrapping_add(length);
+        }
+        self.pending = position.wrapping_sub(blocks.position());
+    }
+
+    /// A fraction above a second is damage; it moves the packet by no more than that second.
+    #[inline]
+    fn time(&self, seconds: u32, fraction: u32) -> Timestamp {
+        let scaled = if self.nanoseconds {
+            i64::from(fraction.min(1_000_000_000))
+        } else {
+            i64::from(fraction.min(1_000_000)).wrapping_mul(1000)
+        };
+        // The factors have 32 bits at most, so neither the products nor the sum can overflow.
+        Timestamp::from_nanoseconds(i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(scaled))
     }
 }
 

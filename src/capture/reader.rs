@@ -46,7 +46,7 @@ pub(super) struct Head {
     pub(super) interface: u32,
     /// Number in the file, from 1, as Wireshark counts.
     pub(super) number: u32,
-    /// Offset of the first captured byte from the first unconsumed byte of the block.
+    /// Where its first captured byte lies in the block.
     pub(super) from: usize,
     /// Captured bytes.
     pub(super) length: usize,
@@ -114,10 +114,15 @@ pub(super) enum Refusal {
     Other(Fault, &'static str),
 }
 
+/// Packets listed at once.
+pub(super) const LISTED: usize = 64;
+
 /// A capture being read.
 pub(super) struct Reader {
     blocks: Blocks,
     format: Format,
+    /// What broke off behind the records that were listed last.
+    fault: Option<Fault>,
 }
 
 enum Format {
@@ -155,22 +160,41 @@ impl Reader {
             }
             Kind::Other(found, advice) => return Err(Refusal::Other(Fault::here(&blocks, found), advice)),
         };
-        Ok(Self { blocks, format })
+        Ok(Self { blocks, format, fault: None })
     }
 
-    /// Steps to the next packet and describes it in `head`; false at the end.
-    #[inline]
-    pub(super) fn advance(&mut self, head: &mut Head) -> Result<bool, Fault> {
-        match &mut self.format {
-            Format::Pcap(pcap) => pcap.advance(&mut self.blocks, head),
-            Format::Pcapng(pcapng) => pcapng.advance(&mut self.blocks, head),
+    /// Lists the next packets in `heads`, at most [`LISTED`]: at least one, and further ones as far as
+    /// they lie in the same block already, so that nothing waits. False at the end.
+    pub(super) fn list(&mut self, heads: &mut Vec<Head>) -> Result<bool, Fault> {
+        heads.clear();
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
         }
+        let mut head = Head::default();
+        let Self { blocks, format, fault } = self;
+        match format {
+            Format::Pcap(pcap) => {
+                if !pcap.advance(blocks, &mut head)? {
+                    return Ok(false);
+                }
+                heads.push(head);
+                pcap.list(blocks, heads);
+            }
+            Format::Pcapng(pcapng) => {
+                if !pcapng.advance(blocks, &mut head)? {
+                    return Ok(false);
+                }
+                heads.push(head);
+                *fault = pcapng.list(blocks, heads).err();
+            }
+        }
+        Ok(true)
     }
 
-    /// The captured bytes of the packet that `head` describes, until the next step.
+    /// The captured bytes of a packet that was listed last.
     #[inline]
     pub(super) fn bytes(&self, head: &Head) -> &[u8] {
-        self.blocks.part(head.from, head.length)
+        self.blocks.at(head.from, head.length)
     }
 
     /// The interfaces that the file named so far, in order, over all its sections.

@@ -4,18 +4,21 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use super::batch::Batch;
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
+use super::merge::Turn;
 use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
 use super::taps::Taps;
 use crate::ledger::{Input, InputState};
-use crate::wire::{Frame, FrameRef, LinkType, Timestamp};
+use crate::wire::{LinkType, Timestamp};
 
 /// One input while it is read.
 pub(super) struct Slot {
@@ -29,7 +32,11 @@ pub(super) struct Slot {
     reader: Option<Reader>,
     /// The first packet was read already, when the input was opened.
     primed: bool,
-    head: Head,
+    /// The packets listed last, and which of them was stepped to.
+    heads: Vec<Head>,
+    current: usize,
+    /// Link type of the first packet, where it was looked up.
+    link: Option<LinkType>,
     taps: Vec<u32>,
     /// Time that decides whose packet is next: that of the packet, never going backwards.
     pub(super) due: Timestamp,
@@ -47,7 +54,9 @@ impl Slot {
             first: None,
             reader: None,
             primed: false,
-            head: Head::default(),
+            heads: Vec::new(),
+            current: 0,
+            link: None,
             taps: Vec::new(),
             due: Timestamp::from_nanoseconds(i64::MIN),
             input,
@@ -102,9 +111,12 @@ impl Slot {
         let blocks = Blocks::new(Origin::Plain(self.bytes()?), PEEK, uncounted, None);
         let mut reader = self.recognise(blocks, PEEK)?;
         // A fault before the first packet shows again, and is told, when the file is read.
-        if reader.advance(&mut self.head).unwrap_or(false) {
-            self.first = Some(self.head.at);
+        if reader.list(&mut self.heads).unwrap_or(false)
+            && let Some(head) = self.heads.first()
+        {
+            (self.first, self.link) = (Some(head.at), Some(head.link));
         }
+        self.heads = Vec::new();
         Ok(())
     }
 
@@ -124,21 +136,39 @@ impl Slot {
         true
     }
 
-    /// The packet stepped to last.
+    /// Whether its packet comes before the turn of another input.
     #[inline]
-    pub(super) fn frame(&self, place: u32) -> Option<Frame<'_>> {
-        let head = &self.head;
-        Some(Frame {
-            at: head.at,
-            link: head.link,
-            tap: self.taps.get(head.interface as usize).copied().unwrap_or_default(),
-            place: FrameRef { input: place, number: head.number },
-            bytes: self.reader.as_ref()?.bytes(head),
-            wire_length: head.wire_length,
-            course: head.course,
-            packet_id: head.packet_id,
-            dropped: head.dropped,
-        })
+    pub(super) fn precedes(&self, own: usize, (due, other): Turn) -> bool {
+        self.due < due || (self.due == due && own <= other)
+    }
+
+    /// Steps on over packets that lie in memory, as long as they come before the turn of another input.
+    /// The packets from the current one to the one stepped to are then a batch.
+    pub(super) fn run_on(&mut self, own: usize, limit: Turn) -> Range<usize> {
+        let first = self.current;
+        let mut behind = first.saturating_add(1);
+        while let Some(head) = self.heads.get(behind) {
+            let due = self.due.max(head.at);
+            if due > limit.0 || (due == limit.0 && own > limit.1) {
+                break;
+            }
+            self.current = behind;
+            self.account();
+            behind = behind.saturating_add(1);
+        }
+        first..behind
+    }
+
+    /// The packet stepped to last, as a batch of one.
+    pub(super) const fn at_hand(&self) -> Range<usize> {
+        self.current..self.current.saturating_add(1)
+    }
+
+    /// The listed packets of `range`.
+    #[inline]
+    pub(super) fn batch(&self, place: u32, range: Range<usize>) -> Option<Batch<'_>> {
+        let (reader, heads) = (self.reader.as_ref()?, self.heads.get(range)?);
+        Some(Batch { reader, heads, taps: &self.taps, place })
     }
 
     /// Says that the input could not be opened again when its turn came.
@@ -157,14 +187,25 @@ impl Slot {
 
     fn prime(&mut self) {
         self.primed = self.step();
-        self.first = self.primed.then_some(self.head.at);
+        self.first = if self.primed { self.heads.first().map(|head| head.at) } else { None };
         // A pipe that ended before its first packet is closed when its turn comes.
     }
 
     #[inline]
     fn step(&mut self) -> bool {
+        self.current = self.current.saturating_add(1);
+        if self.current < self.heads.len() {
+            self.account();
+            return true;
+        }
+        self.list()
+    }
+
+    /// Lists the next packets and steps to the first of them.
+    fn list(&mut self) -> bool {
         let Some(reader) = &mut self.reader else { return false };
-        match reader.advance(&mut self.head) {
+        self.current = 0;
+        match reader.list(&mut self.heads) {
             Ok(true) => {
                 self.account();
                 true
@@ -182,10 +223,10 @@ impl Slot {
 
     #[inline]
     fn account(&mut self) {
+        let Some(&Head { at, timed, .. }) = self.heads.get(self.current) else { return };
         self.input.packets = self.input.packets.wrapping_add(1);
-        let at = self.head.at;
         self.due = self.due.max(at);
-        if self.head.timed {
+        if timed {
             if self.input.last.is_none_or(|last| at > last) {
                 self.input.last = Some(at);
             }
@@ -255,7 +296,7 @@ impl Slot {
     pub(super) fn links(&self) -> Vec<LinkType> {
         match &self.reader {
             Some(reader) => reader.interfaces().iter().map(|interface| LinkType(interface.link)).collect(),
-            None => self.first.map(|_| self.head.link).into_iter().collect(),
+            None => self.link.into_iter().collect(),
         }
     }
 }

@@ -87,6 +87,18 @@ impl Blocks {
         self.block.get(start..start.saturating_add(length)).unwrap_or_default()
     }
 
+    /// Where the first unconsumed byte lies in the block, until the next refill.
+    #[inline]
+    pub(super) const fn position(&self) -> usize {
+        self.start
+    }
+
+    /// `length` bytes from `position` of the block on, consumed or not; empty if not there.
+    #[inline]
+    pub(super) fn at(&self, position: usize, length: usize) -> &[u8] {
+        self.block.get(position..position.saturating_add(length)).unwrap_or_default()
+    }
+
     /// Consumes `count` bytes of the block.
     #[inline]
     pub(super) fn take(&mut self, count: usize) {

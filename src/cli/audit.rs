@@ -105,11 +105,11 @@ pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
     let several_taps = captures.may_have_several_taps();
     let mut ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
-    let mut frames = 0u64;
-    while let Some(frame) = captures.next().map_err(unreadable)? {
-        ledger.observe(&frame);
-        frames = frames.wrapping_add(1);
-        if frames.is_multiple_of(BETWEEN_LOOKS) {
+    let mut batches = 0u64;
+    while let Some(batch) = captures.batch().map_err(unreadable)? {
+        ledger.observe_all(batch.frames());
+        batches = batches.wrapping_add(1);
+        if batches.is_multiple_of(BETWEEN_LOOKS) {
             progress.at(read.load(Ordering::Relaxed));
         }
         if stop.load(Ordering::Relaxed) {
@@ -188,5 +188,5 @@ fn unreadable(fault: CaptureError) -> Failure {
     }
 }
 
-/// Frames between two moves of the bar.
-const BETWEEN_LOOKS: u64 = 4096;
+/// Batches between two moves of the bar.
+const BETWEEN_LOOKS: u64 = 64;

@@ -5,7 +5,7 @@
 use super::attempt::Attempt;
 use super::fold::Folds;
 use super::interned::Verdict;
-use super::key::{Address, AnyKey, End, of_datagram, of_quote};
+use super::key::{Address, AnyKey, End, Key, of_datagram, of_quote};
 use super::outcome::{Circumstances, judge, of_icmp};
 use super::packet::Packet;
 use super::payload::{Payloads, is_read_again};
@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::table::Table;
 use super::{Conversation, IcmpError, Outcome, direction};
 use crate::dissect::Payload;
-use crate::wire::{Datagram, FrameRef, Quote, Timestamp, Transport};
+use crate::wire::{Datagram, Ends, FrameRef, Plain, Quote, Timestamp, Transport};
 
 /// The largest share of the budget that one eviction frees is a quarter: each costs a pass over all.
 const EVICTED_SHARE: usize = 4;
@@ -93,6 +93,29 @@ impl FlowTable {
         let opened = match key {
             AnyKey::Four(key) => self.four.observe(key, &packet, &mut self.payloads),
             AnyKey::Six(key) => self.six.observe(key, &packet, &mut self.payloads),
+        };
+        if opened {
+            self.hold_budget();
+        }
+    }
+
+    /// Counts one plain packet, as [`FlowTable::observe`] would.
+    #[inline]
+    pub fn observe_plain(&mut self, sighting: &Sighting, plain: &Plain<'_>) {
+        if self.latest.is_none_or(|latest| sighting.at > latest) {
+            self.latest = Some(sighting.at);
+        }
+        let (source, destination) = (plain.source_port, plain.destination_port);
+        let transport = if plain.tcp.is_some() { Transport::TCP } else { Transport::UDP };
+        let opened = match plain.ends {
+            Ends::Four(from, to) => {
+                let (key, end) = Key::new((from, source), (to, destination), transport);
+                self.four.observe(key, &Packet::plain(sighting, end, plain), &mut self.payloads)
+            }
+            Ends::Six(from, to) => {
+                let (key, end) = Key::new((from, source), (to, destination), transport);
+                self.six.observe(key, &Packet::plain(sighting, end, plain), &mut self.payloads)
+            }
         };
         if opened {
             self.hold_budget();

@@ -24,6 +24,7 @@ mod payload;
 mod prefix;
 mod record;
 mod seen;
+mod slots;
 mod stream;
 mod table;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::Sighting;
 use super::key::End;
 use super::prefix::{Arrival, Mark};
 use super::seen::Seen;
-use crate::wire::{Content, Datagram, FrameRef, TcpFlags, Timestamp};
+use crate::wire::{Content, Datagram, FrameRef, Plain, PlainTcp, TcpFlags, Timestamp};
 
 /// One packet as a run takes it in.
 #[derive(Clone, Copy, Debug)]
@@ -19,17 +19,9 @@ pub(super) struct Packet<'frame> {
     pub(super) payload: &'frame [u8],
     pub(super) payload_length: u32,
     /// `None` unless it is TCP.
-    pub(super) tcp: Option<Tcp>,
+    pub(super) tcp: Option<PlainTcp>,
     /// What its frame adds to what was seen.
     pub(super) marks: Seen,
-}
-
-/// The fields of a TCP header that a run needs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tcp {
-    pub(super) sequence: u32,
-    pub(super) acknowledgement: u32,
-    pub(super) flags: TcpFlags,
 }
 
 impl<'frame> Packet<'frame> {
@@ -39,7 +31,7 @@ impl<'frame> Packet<'frame> {
         let (payload, payload_length, tcp) = match datagram.content {
             Content::Tcp(segment) => {
                 let (sequence, acknowledgement) = (segment.sequence, segment.acknowledgement);
-                let tcp = Tcp { sequence, acknowledgement, flags: segment.flags };
+                let tcp = PlainTcp { sequence, acknowledgement, flags: segment.flags };
                 (segment.payload, segment.payload_length, Some(tcp))
             }
             Content::Udp { payload, payload_length, .. } => (payload, payload_length, None),
@@ -47,17 +39,15 @@ impl<'frame> Packet<'frame> {
         };
         let (at, place) = (sighting.at, sighting.place);
         let (vlan, depth, length) = (datagram.vlan, datagram.depth, datagram.length);
-        let mut marks = Seen::default();
-        for (is_set, bit) in [
-            (sighting.snapped, Seen::TRUNCATED),
-            (sighting.dropped_by_host, Seen::DROPPED),
-            (sighting.ambiguous, Seen::AMBIGUOUS),
-        ] {
-            if is_set {
-                marks.set(bit);
-            }
-        }
-        Self { at, place, from, vlan, depth, length, payload, payload_length, tcp, marks }
+        Self { at, place, from, vlan, depth, length, payload, payload_length, tcp, marks: marks(sighting) }
+    }
+
+    /// The same of a plain packet.
+    #[inline]
+    pub(super) fn plain(sighting: &Sighting, from: End, plain: &Plain<'frame>) -> Self {
+        let &Plain { vlan, length, payload, payload_length, tcp, .. } = plain;
+        let (at, place, marks) = (sighting.at, sighting.place, marks(sighting));
+        Self { at, place, from, vlan, depth: 0, length, payload, payload_length, tcp, marks }
     }
 
     /// The sequence number of a SYN without ACK.
@@ -101,4 +91,20 @@ impl<'frame> Packet<'frame> {
             at: self.at,
         }
     }
+}
+
+/// What its frame adds to what was seen.
+#[inline]
+fn marks(sighting: &Sighting) -> Seen {
+    let mut marks = Seen::default();
+    for (is_set, bit) in [
+        (sighting.snapped, Seen::TRUNCATED),
+        (sighting.dropped_by_host, Seen::DROPPED),
+        (sighting.ambiguous, Seen::AMBIGUOUS),
+    ] {
+        if is_set {
+            marks.set(bit);
+        }
+    }
+    marks
 }

@@ -6,10 +6,10 @@
 use super::Counts;
 use super::interned::Verdict;
 use super::key::{Address, End, Key, Pair};
-use super::packet::{Packet, Tcp};
+use super::packet::Packet;
 use super::prefix::Log;
 use super::seen::Seen;
-use crate::wire::{FrameRef, TcpFlags, Timestamp};
+use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
 
 /// What only some runs need.
 #[derive(Clone, Debug, Default)]
@@ -163,7 +163,7 @@ impl<A: Address> Run<A> {
     }
 
     #[inline]
-    fn add_tcp(&mut self, tcp: Tcp, packet: &Packet<'_>, is_first: bool) {
+    fn add_tcp(&mut self, tcp: PlainTcp, packet: &Packet<'_>, is_first: bool) {
         let from = packet.from;
         if is_first {
             *self.base.of_mut(from) = tcp.sequence;

@@ -3,7 +3,6 @@
 //! whoever writes a capture also chooses its ports; nothing that leaves depends on it.
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 use super::attempt::Attempt;
@@ -11,6 +10,7 @@ use super::key::{Address, End, Key};
 use super::packet::Packet;
 use super::payload::Payloads;
 use super::record::Run;
+use super::slots::Slots;
 use crate::wire::Timestamp;
 
 /// The runs of one address family.
@@ -18,13 +18,13 @@ use crate::wire::Timestamp;
 pub(super) struct Table<A> {
     runs: Vec<Run<A>>,
     /// The latest run of each key.
-    index: HashTable<u32>,
+    index: Slots,
     seed: RandomState,
 }
 
 impl<A> Default for Table<A> {
     fn default() -> Self {
-        Self { runs: Vec::new(), index: HashTable::new(), seed: RandomState::default() }
+        Self { runs: Vec::new(), index: Slots::default(), seed: RandomState::default() }
     }
 }
 
@@ -45,11 +45,16 @@ impl<A: Address> Table<A> {
             payloads.observe(run, packet);
             return false;
         }
+        self.open(hash, key, packet, payloads);
+        true
+    }
+
+    #[inline(never)]
+    fn open(&mut self, hash: u64, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) {
         let mut run = Run::open(key, packet);
         run.add(packet);
         payloads.observe(&mut run, packet);
         self.insert(hash, run);
-        true
     }
 
     /// Joins the runs of a later table, in their order.
@@ -133,7 +138,7 @@ impl<A: Address> Table<A> {
     #[inline]
     fn latest(&mut self, hash: u64, key: &Key<A>) -> Option<&mut Run<A>> {
         let runs = &self.runs;
-        let position = *self.index.find(hash, |position| at(runs, *position).is_some_and(|run| run.key == *key))?;
+        let position = self.index.find(hash, |position| at(runs, position).is_some_and(|run| run.key == *key))?;
         self.runs.get_mut(usize::try_from(position).ok()?)
     }
 
@@ -142,14 +147,10 @@ impl<A: Address> Table<A> {
         let Ok(position) = u32::try_from(self.runs.len()) else { return };
         let key = run.key;
         self.runs.push(run);
-        let (runs, seed) = (&self.runs, &self.seed);
-        let same = |other: &u32| at(runs, *other).is_some_and(|run| run.key == key);
-        let rehash = |other: &u32| at(runs, *other).map_or(0, |run| seed.hash_one(run.key));
-        match self.index.entry(hash, same, rehash) {
-            hashbrown::hash_table::Entry::Occupied(mut entry) => *entry.get_mut() = position,
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                entry.insert(position);
-            }
+        let runs = &self.runs;
+        match self.index.find(hash, |other| at(runs, other).is_some_and(|run| run.key == key && other != position)) {
+            Some(before) => self.index.replace(hash, before, position),
+            None => self.index.add(hash, position),
         }
     }
 }

@@ -21,6 +21,12 @@ pub(super) struct Directory {
     signs: Vec<DirectorySign>,
 }
 
+/// Whether datagrams of this port may speak of controllers.
+#[inline]
+pub(super) const fn is_read(port: u16) -> bool {
+    port == DNS_PORT || port == CLDAP_PORT
+}
+
 impl Directory {
     /// Takes a UDP datagram that may be such an answer.
     pub(super) fn observe(&mut self, sighting: &Sighting, source: (std::net::IpAddr, u16), payload: &[u8]) {

@@ -83,6 +83,12 @@ pub(super) struct Browsed {
     pub(super) answer: Option<Vec<Instance>>,
 }
 
+/// Whether datagrams of this port may speak of names.
+#[inline]
+pub(super) const fn is_read(port: u16) -> bool {
+    port == DNS_PORT || port == BROWSER_PORT
+}
+
 impl Names {
     /// Takes a UDP datagram that may speak of names.
     pub(super) fn observe(&mut self, sighting: &Sighting, source: End, destination: End, payload: &[u8]) {

@@ -2,13 +2,16 @@
 //! it carries reaches the flows, the names and the ICMP errors. Never looks at the matrix, never
 //! prints, never reads a clock.
 
-use super::directory::Directory;
+use super::directory::{self, Directory};
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Clocks;
-use super::names::Names;
+use super::names::{self, Names};
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
-use crate::wire::{Content, Course, Datagram, Fragments, Frame, FrameRef, LinkType, Timestamp, decode, peel};
+use crate::wire::{
+    Content, Course, Datagram, Fragments, Frame, FrameRef, LinkType, Plain, Timestamp, decode, is_tunnel_port, peel,
+    plain,
+};
 
 /// How a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +120,24 @@ impl Ledger {
             self.head.push(HeldFrame::new(frame));
         } else {
             self.read(frame);
+        }
+    }
+
+    /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
+    #[inline]
+    pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>>) {
+        let careful = self.options.continuation || self.options.several_taps;
+        for frame in frames {
+            match plain(&frame) {
+                Some(plain) if !careful && is_only_counted(&plain) && !frame.dropped && frame.packet_id.is_none() => {
+                    let snapped = is_snapped(&frame);
+                    self.count(&frame, snapped);
+                    raise(&mut self.counters.decoded);
+                    let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
+                    self.flows.observe_plain(&sighting, &plain);
+                }
+                Some(_) | None => self.observe(&frame),
+            }
         }
     }
 
@@ -268,6 +289,15 @@ impl HeldFrame {
             dropped: self.dropped,
         }
     }
+}
+
+/// Whether only the flows want it: it can hold no tunnel, and nobody listens to what it says.
+#[inline]
+const fn is_only_counted(plain: &Plain<'_>) -> bool {
+    const fn is_plain(port: u16) -> bool {
+        !names::is_read(port) && !directory::is_read(port) && !is_tunnel_port(port)
+    }
+    plain.tcp.is_some() || (is_plain(plain.source_port) && is_plain(plain.destination_port))
 }
 
 /// Whether the capture cut the frame.

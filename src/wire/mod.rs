@@ -51,10 +51,11 @@ mod tunnel;
 mod udp;
 
 pub use datagram::{Content, Datagram, Fragment, IcmpMessage, Quote, TcpFlags, TcpSegment, Transport, Undecoded};
+pub use fast::{Ends, Plain, PlainTcp, plain};
 pub use fragment::{Fragments, PendingFragment, Reassembled};
 pub use frame::{Course, Frame, FrameRef, LinkType};
 pub use time::Timestamp;
-pub use tunnel::peel;
+pub use tunnel::{is_tunnel_port, peel};
 
 /// Reads a frame down to its outermost IP datagram.
 ///
@@ -62,15 +63,11 @@ pub use tunnel::peel;
 /// [`Undecoded`] says why there is none.
 #[inline]
 pub fn decode<'frame>(frame: &Frame<'frame>) -> Result<Datagram<'frame>, Undecoded> {
-    if frame.link == ETHERNET
-        && let Some(plain) = fast::decode(frame.bytes)
-    {
-        return plain.datagram();
+    match plain(frame) {
+        Some(plain) => Ok(plain.datagram()),
+        None => link::decode(frame.link, layer::Layer::of(frame)),
     }
-    link::decode(frame.link, layer::Layer::of(frame))
 }
-
-const ETHERNET: LinkType = LinkType(1);
 
 #[cfg(test)]
 mod tests {

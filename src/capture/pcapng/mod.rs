@@ -8,7 +8,7 @@ mod time;
 
 use self::blocks::{Block, enhanced, interface, obsolete, simple, statistics};
 use self::time::Clock;
-use super::reader::{Fault, Head, Interface, longest_packet};
+use super::reader::{Fault, Head, Interface, LISTED, longest_packet};
 use super::source::Blocks;
 use crate::wire::{Course, LinkType, Timestamp};
 
@@ -118,6 +118,27 @@ impl Pcapng {
                 }
             }
         }
+    }
+
+    /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
+    pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Vec<Head>) -> Result<(), Fault> {
+        while heads.len() < LISTED && self.is_next_whole(blocks) {
+            let mut head = Head::default();
+            if !self.advance(blocks, &mut head)? {
+                break;
+            }
+            heads.push(head);
+        }
+        Ok(())
+    }
+
+    /// Whether the block behind the one handed out last is a packet and lies in memory to its end.
+    fn is_next_whole(&self, blocks: &Blocks) -> bool {
+        let rest = blocks.rest().get(self.pending..).unwrap_or_default();
+        let Some(&[a, b, c, d, e, f, g, h]) = rest.first_chunk::<BLOCK_HEADER>() else { return false };
+        let (kind, total) = (read32([a, b, c, d], self.big_endian), read32([e, f, g, h], self.big_endian));
+        let length = total.checked_next_multiple_of(4).map_or(usize::MAX, |total| total as usize);
+        kind == ENHANCED_PACKET && length <= rest.len()
     }
 
     /// Type and total length of the block at the front.
@@ -233,7 +254,7 @@ impl Pcapng {
         head.link = LinkType(interface.link);
         head.interface = u32::try_from(index).unwrap_or(u32::MAX);
         head.number = self.number;
-        head.from = record.from;
+        head.from = blocks.position().saturating_add(record.from);
         head.length = record.length;
         head.wire_length = record.wire_length;
         head.course = record.marks.course;

@@ -56,7 +56,7 @@ fn by_protocol<'frame>(
 }
 
 /// Tunnels over UDP, by the port of either end.
-fn by_port(port: u16) -> Option<Reader> {
+const fn by_port(port: u16) -> Option<Reader> {
     Some(match port {
         1701 => l2tp::decode,
         2152 => gtp::decode,
@@ -71,6 +71,13 @@ fn by_port(port: u16) -> Option<Reader> {
         37008 => small::tzsp,
         _ => return None,
     })
+}
+
+/// Whether UDP of this port may be a tunnel.
+#[inline]
+#[must_use]
+pub const fn is_tunnel_port(port: u16) -> bool {
+    by_port(port).is_some()
 }
 
 /// Opens a tunnel that a port suggests.
