@@ -1,7 +1,7 @@
 //! Unexpected and mismatched flows in, groups out: a scan of 200 ports is one group, a sweep of 200
 //! hosts is one, and what was really talked about is never hidden inside either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::model::{FlowVerdict, Kind, Verdict};
@@ -13,7 +13,7 @@ use crate::wire::Transport;
 const MANY: usize = 8;
 
 /// What the flows of a group have in common; `None` stands for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     pub(super) verdict: Verdict,
     /// How they differ; `None` when they differ in several ways.
@@ -61,13 +61,15 @@ pub(super) fn group<'audit>(
     flows: &'audit [Conversation],
     verdicts: impl Iterator<Item = &'audit FlowVerdict>,
 ) -> Vec<Group<'audit>> {
-    let mut groups: BTreeMap<Key, Group<'audit>> = BTreeMap::new();
+    // Found by hash, since every flow asks; sorted once, since few groups come of them.
+    let mut groups: HashMap<Key, Group<'audit>, foldhash::fast::RandomState> = HashMap::default();
     let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
     for (flow, verdict) in flows.iter().zip(verdicts).filter(|(_, verdict)| told(verdict)) {
         let key = key(flow, verdict);
         groups.entry(key).or_insert_with(|| Group { key, flows: Vec::new() }).flows.push((flow, verdict));
     }
     let mut groups: Vec<Group<'audit>> = groups.into_values().collect();
+    groups.sort_unstable_by_key(|group| group.key);
     groups = pair_up(groups);
     let scan = |key: &Key| Key { port: None, kind: None, row: None, ..*key };
     let sweep = |key: &Key| Key { responder: None, kind: None, row: None, ..*key };

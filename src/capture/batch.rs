@@ -12,13 +12,21 @@ pub struct Batch<'block> {
     pub(super) taps: &'block [u32],
     /// Index of the input.
     pub(super) place: u32,
+    /// Whether there are other inputs.
+    pub(super) accompanied: bool,
 }
 
 impl<'block> Batch<'block> {
+    /// Whether more than one tap is known of by now, so that packets may come twice.
+    #[must_use]
+    pub const fn has_several_taps(&self) -> bool {
+        self.accompanied || self.taps.len() > 1
+    }
+
     /// Its frames.
     #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'block>> + use<'block> {
-        let Self { reader, heads, taps, place } = *self;
+        let Self { reader, heads, taps, place, .. } = *self;
         heads.iter().map(move |head| frame(reader, head, taps, place))
     }
 }

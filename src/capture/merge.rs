@@ -52,11 +52,6 @@ impl Merge {
         }
     }
 
-    /// Whether packets of more than one tap may come.
-    pub(super) fn may_have_several_taps(&self) -> bool {
-        self.slots.len() > 1 || self.slots.iter().any(Slot::may_name_interfaces)
-    }
-
     /// Steps to the next packet; false at the end of all inputs.
     #[inline]
     pub(super) fn advance(&mut self) -> bool {
@@ -75,7 +70,7 @@ impl Merge {
     #[inline]
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
         let slot = self.slots.get(self.current)?;
-        slot.batch(place(self.current), slot.at_hand())?.frames().next()
+        slot.batch(place(self.current), slot.at_hand(), self.slots.len() > 1)?.frames().next()
     }
 
     /// The packet stepped to last and all that follow it in memory before another input's turn.
@@ -83,13 +78,14 @@ impl Merge {
     pub(super) fn batch(&mut self) -> Option<Batch<'_>> {
         let slot = self.slots.get_mut(self.current)?;
         let range = slot.run_on(self.current, self.limit);
-        slot.batch(place(self.current), range)
+        let accompanied = self.slots.len() > 1;
+        self.slots.get(self.current)?.batch(place(self.current), range, accompanied)
     }
 
     /// The packet stepped to last, as a batch of one.
     pub(super) fn single(&self) -> Option<Batch<'_>> {
         let slot = self.slots.get(self.current)?;
-        slot.batch(place(self.current), slot.at_hand())
+        slot.batch(place(self.current), slot.at_hand(), self.slots.len() > 1)
     }
 
     /// Ends reading: the inputs in order, with their digests, and the taps.

@@ -170,13 +170,6 @@ impl Capture {
         Arc::clone(&self.progress)
     }
 
-    /// Whether packets of more than one tap may come: several inputs, or a format that names several
-    /// interfaces. Only then can one packet have been captured twice.
-    #[must_use]
-    pub fn may_have_several_taps(&self) -> bool {
-        self.merge.may_have_several_taps()
-    }
-
     /// Bytes that there are to read, where all inputs are files.
     #[must_use]
     pub const fn total_bytes(&self) -> Option<u64> {

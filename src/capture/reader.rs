@@ -206,11 +206,6 @@ impl Reader {
         }
     }
 
-    /// Whether the format can name more than one interface.
-    pub(super) const fn may_name_interfaces(&self) -> bool {
-        matches!(self.format, Format::Pcapng(_))
-    }
-
     /// Packets that the capturing system reported as lost.
     pub(super) fn reported_drops(&self) -> u64 {
         match &self.format {

@@ -73,11 +73,6 @@ impl Slot {
         self.reader.is_some()
     }
 
-    /// Whether it may have more than one interface.
-    pub(super) fn may_name_interfaces(&self) -> bool {
-        self.reader.as_ref().is_none_or(Reader::may_name_interfaces)
-    }
-
     /// The order of inputs: by first packet, then by name; those without packets come last.
     pub(super) fn order(&self) -> impl Ord + use<'_> {
         (self.first.is_none(), self.first, &self.source.named, &self.source.path)
@@ -166,9 +161,9 @@ impl Slot {
 
     /// The listed packets of `range`.
     #[inline]
-    pub(super) fn batch(&self, place: u32, range: Range<usize>) -> Option<Batch<'_>> {
+    pub(super) fn batch(&self, place: u32, range: Range<usize>, accompanied: bool) -> Option<Batch<'_>> {
         let (reader, heads) = (self.reader.as_ref()?, self.heads.get(range)?);
-        Some(Batch { reader, heads, taps: &self.taps, place })
+        Some(Batch { reader, heads, taps: &self.taps, place, accompanied })
     }
 
     /// Says that the input could not be opened again when its turn came.

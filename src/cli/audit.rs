@@ -103,10 +103,12 @@ pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
-    let several_taps = captures.may_have_several_taps();
-    let mut ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
+    let mut ledger = Ledger::new(ledger::Options { several_taps: false, ..ledger::Options::default() });
     let mut batches = 0u64;
     while let Some(batch) = captures.batch().map_err(unreadable)? {
+        if batch.has_several_taps() {
+            ledger.expect_copies();
+        }
         ledger.observe_all(batch.frames());
         batches = batches.wrapping_add(1);
         if batches.is_multiple_of(BETWEEN_LOOKS) {

@@ -75,7 +75,10 @@ impl<'frame> Packet<'frame> {
         if self.has(TcpFlags::FIN) {
             return Some(Mark::Fin);
         }
-        (self.payload_length > 0).then_some(Mark::Payload)
+        if self.payload_length > 0 {
+            return Some(Mark::Payload);
+        }
+        self.has(TcpFlags::ACK).then_some(Mark::Acknowledgement)
     }
 
     /// The packet as recognition keeps it: from here on the bytes are owned.

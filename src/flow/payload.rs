@@ -59,6 +59,10 @@ impl Payloads {
             self.release(run);
             return;
         }
+        if arrival.mark == Mark::Acknowledgement {
+            self.acknowledge(run, arrival);
+            return;
+        }
         let checks = run.key.transport() == Transport::TCP && self.has_start(run);
         let log = run.detail_mut().log.get_or_insert_default();
         let contradicted = checks && log.contradicts(&arrival);
@@ -68,6 +72,20 @@ impl Payloads {
         }
         if self.has_start(run) {
             self.advance(run);
+        }
+    }
+
+    /// An acknowledgement may let the bytes go. Where the start of a run lies before this piece, it is
+    /// kept, so that a replay lets them go at the same point.
+    fn acknowledge<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival) {
+        if self.has_start(run) {
+            if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.as_mut()) {
+                log.acknowledge(&arrival);
+                self.release_if_done(run);
+            }
+        } else {
+            let log = run.detail_mut().log.get_or_insert_default();
+            self.held = self.held.saturating_add(log.keep_acknowledgement(arrival));
         }
     }
 
@@ -131,7 +149,12 @@ impl Payloads {
 
     fn wants<A: Address>(&self, run: &Run<A>, from: End, mark: Mark, length: u32) -> bool {
         match run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
-            Some(log) => !log.is_full(from, run.key.transport()),
+            Some(log) => match mark {
+                // Only what is replayed one day can make use of it before the start is known.
+                Mark::Acknowledgement => self.continuation || self.has_start(run),
+                Mark::Payload | Mark::Syn | Mark::Fin | Mark::Reset => !log.is_full(from, run.key.transport()),
+            },
+            None if mark == Mark::Acknowledgement => self.continuation && !self.has_start(run),
             // A close ends the wait for bytes; where nothing waits it ends nothing.
             None => length > 0 || mark == Mark::Syn || !self.has_start(run),
         }
@@ -150,14 +173,19 @@ impl Payloads {
     fn advance<A: Address>(&mut self, run: &mut Run<A>) {
         let transport = run.key.transport();
         let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
-        let full = log.is_full(End::Low, transport) || log.is_full(End::High, transport);
-        let over = full || (log.has_finished(End::Low) && log.has_finished(End::High));
-        let settled = full || transport != Transport::TCP || log.is_settled();
-        let anything = log.has_payload();
-        if run.verdict == Verdict::OPEN && anything {
+        if run.verdict == Verdict::OPEN && log.has_payload() {
+            let over = is_over(log, transport);
             self.decide(run, over);
         }
-        let done = (run.verdict != Verdict::OPEN && settled) || (over && !anything);
+        self.release_if_done(run);
+    }
+
+    /// Lets the bytes of a run go when nothing that may come can change what they say.
+    fn release_if_done<A: Address>(&mut self, run: &mut Run<A>) {
+        let transport = run.key.transport();
+        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+        let settled = transport != Transport::TCP || is_full(log, transport) || log.is_settled();
+        let done = (run.verdict != Verdict::OPEN && settled) || (is_over(log, transport) && !log.has_payload());
         if done && !(transport == Transport::TCP && is_read_again(run)) {
             self.release(run);
         }
@@ -187,6 +215,15 @@ impl Payloads {
             Progress::More | Progress::Unknown => run.verdict = unknown(run, log),
         }
     }
+}
+
+fn is_full(log: &Log, transport: Transport) -> bool {
+    log.is_full(End::Low, transport) || log.is_full(End::High, transport)
+}
+
+/// Whether no further bytes will be looked at.
+fn is_over(log: &Log, transport: Transport) -> bool {
+    is_full(log, transport) || (log.has_finished(End::Low) && log.has_finished(End::High))
 }
 
 /// Whether the ledger reads the bytes again when it settles.

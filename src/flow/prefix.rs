@@ -2,6 +2,8 @@
 //! order and puts them together by sequence number; everything is a function of that order alone,
 //! so that a merged ledger can replay what its later half held. Never holds more than the budget.
 
+use std::borrow::Cow;
+
 use super::key::{End, Pair};
 use crate::dissect::{Prefix, Progress, recognise};
 use crate::wire::{FrameRef, Timestamp, Transport};
@@ -26,6 +28,8 @@ pub(super) enum Mark {
     Fin,
     /// A reset.
     Reset,
+    /// Neither payload nor anything else but an acknowledgement.
+    Acknowledgement,
 }
 
 /// One packet that matters to recognition.
@@ -51,9 +55,9 @@ pub(super) struct Arrival {
 
 /// Contiguous bytes of one direction.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Assembled {
+pub(super) struct Assembled<'log> {
     /// The bytes.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Cow<'log, [u8]>,
     /// Where each piece of them came from: offset, frame, time.
     pub(super) pieces: Vec<(usize, FrameRef, Timestamp)>,
     /// Whether they begin with the first byte of the direction.
@@ -64,6 +68,20 @@ pub(super) struct Assembled {
     pub(super) hole: bool,
 }
 
+impl<'log> Assembled<'log> {
+    /// What one packet carried, where nothing else came.
+    fn single(part: &'log Arrival, from_start: bool) -> Self {
+        let place = (!part.bytes.is_empty()).then_some((0, part.frame, part.at));
+        Self {
+            bytes: Cow::Borrowed(&part.bytes),
+            pieces: place.into_iter().collect(),
+            from_start,
+            cut: is_cut(part),
+            hole: false,
+        }
+    }
+}
+
 /// The arrivals of one run, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
@@ -72,6 +90,8 @@ pub(super) struct Log {
     segments: Pair<usize>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
+    /// Sequence number behind the last payload byte of each end.
+    reached: Pair<Option<u32>>,
 }
 
 impl Log {
@@ -115,25 +135,43 @@ impl Log {
             *segments = segments.saturating_add(1);
         }
         match arrival.mark {
-            Mark::Payload | Mark::Syn => {}
+            Mark::Payload | Mark::Syn | Mark::Acknowledgement => {}
             Mark::Fin => *self.finished.of_mut(end) = true,
             Mark::Reset => self.finished = Pair { low: true, high: true },
         }
-        self.note_acknowledgement(&arrival);
+        self.acknowledge(&arrival);
+        if arrival.length > 0 {
+            *self.acknowledged.of_mut(end) = false;
+            let reached = self.reached.of_mut(end);
+            *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
+        }
         let added = cost(arrival.bytes.len());
         self.arrivals.push(arrival);
         added
     }
 
-    /// Payload that acknowledges what the other side sent ends the time in which a forged copy of it
-    /// could still reach the other side.
-    fn note_acknowledgement(&mut self, arrival: &Arrival) {
-        let peer = arrival.from.other();
-        *self.acknowledged.of_mut(arrival.from) = false;
-        let end = self.arrivals.iter().filter(|held| held.from == peer && held.length > 0).map(after).reduce(later);
-        if let (Some(end), true) = (end, arrival.length > 0) {
-            *self.acknowledged.of_mut(peer) = !precedes(arrival.acknowledgement, end);
+    /// What the receiver acknowledged it has read: from then on no forged copy of it can reach it.
+    pub(super) fn acknowledge(&mut self, arrival: &Arrival) {
+        if !matches!(arrival.mark, Mark::Payload | Mark::Acknowledgement) {
+            return;
         }
+        let peer = arrival.from.other();
+        if self.reached.of(peer).is_some_and(|reached| !precedes(arrival.acknowledgement, reached)) {
+            *self.acknowledged.of_mut(peer) = true;
+        }
+    }
+
+    /// Keeps an acknowledgement for a replay: of those between two payloads only the last of each end.
+    pub(super) fn keep_acknowledgement(&mut self, arrival: Arrival) -> usize {
+        let bare = |held: &&mut Arrival| held.mark == Mark::Acknowledgement;
+        let trailing = self.arrivals.iter_mut().rev().take_while(bare);
+        for held in trailing {
+            if held.from == arrival.from {
+                *held = arrival;
+                return 0;
+            }
+        }
+        self.push(arrival)
     }
 
     /// Whether nothing in it can still be contradicted: acknowledged both ways, or closed.
@@ -149,7 +187,9 @@ impl Log {
 
     /// Whether two arrivals claim different bytes for the same place.
     pub(super) fn contradicts(&self, arrival: &Arrival) -> bool {
-        self.arrivals.iter().filter(|held| held.from == arrival.from).any(|held| differ(held, arrival))
+        // What begins behind all that came is in order, and cannot contradict it.
+        let is_new = self.reached.of(arrival.from).is_none_or(|reached| !precedes(first_byte(arrival), reached));
+        !is_new && self.arrivals.iter().filter(|held| held.from == arrival.from).any(|held| differ(held, arrival))
     }
 
     /// Whether any two of its arrivals contradict each other.
@@ -158,15 +198,19 @@ impl Log {
     }
 
     /// The bytes of one direction. `start` is the sequence number of its first byte, if known.
-    pub(super) fn assemble(&self, from: End, start: Option<u32>) -> Assembled {
+    pub(super) fn assemble(&self, from: End, start: Option<u32>) -> Assembled<'_> {
         let announced = self
             .arrivals
             .iter()
             .find(|arrival| arrival.from == from && arrival.mark == Mark::Syn)
             .map(|arrival| arrival.sequence.wrapping_add(1));
         let start = start.or(announced);
-        let mut parts: Vec<&Arrival> =
-            self.arrivals.iter().filter(|arrival| arrival.from == from && arrival.length > 0).collect();
+        let payload = self.arrivals.iter().filter(|arrival| arrival.from == from && arrival.length > 0);
+        let only = if *self.segments.of(from) == 1 { payload.clone().next() } else { None };
+        if let Some(only) = only.filter(|only| start.is_none_or(|start| start == first_byte(only))) {
+            return Assembled::single(only, start.is_some());
+        }
+        let mut parts: Vec<&Arrival> = payload.collect();
         let Some(lowest) = parts.iter().map(|part| first_byte(part)).reduce(earlier) else {
             return Assembled { from_start: start.is_some(), ..Assembled::default() };
         };
@@ -191,7 +235,7 @@ impl Log {
     pub(super) fn recognise_stream(&self, originator: End, starts: Pair<Option<u32>>, over: bool) -> Progress {
         let asked = self.assemble(originator, *starts.of(originator));
         let answered = self.assemble(originator.other(), *starts.of(originator.other()));
-        let prefix = |side: &Assembled, end| {
+        let prefix = |side: &Assembled<'_>, end| {
             // Bytes behind a hole made by the snap length never come.
             let ended = over || side.cut || self.has_finished(end);
             (ended, side.from_start)
@@ -277,7 +321,7 @@ fn differ(held: &Arrival, fresh: &Arrival) -> bool {
 }
 
 /// Adds what `part` continues; false at a hole. The first bytes to arrive stay.
-fn append(assembled: &mut Assembled, offset: i32, part: &Arrival) -> bool {
+fn append(assembled: &mut Assembled<'_>, offset: i32, part: &Arrival) -> bool {
     let have = assembled.bytes.len();
     let (skip, hole) = match usize::try_from(offset) {
         Ok(offset) => (have.saturating_sub(offset), offset > have),
@@ -289,8 +333,13 @@ fn append(assembled: &mut Assembled, offset: i32, part: &Arrival) -> bool {
     let fresh = part.bytes.get(skip..).unwrap_or_default();
     if !fresh.is_empty() {
         assembled.pieces.push((have, part.frame, part.at));
-        assembled.bytes.extend_from_slice(fresh);
+        assembled.bytes.to_mut().extend_from_slice(fresh);
     }
-    assembled.cut = u32::try_from(part.bytes.len()).is_ok_and(|captured| captured < part.length);
+    assembled.cut = is_cut(part);
     true
+}
+
+/// Whether the snap length cut it.
+fn is_cut(part: &Arrival) -> bool {
+    u32::try_from(part.bytes.len()).is_ok_and(|captured| captured < part.length)
 }

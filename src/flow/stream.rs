@@ -64,8 +64,8 @@ impl Stream {
     }
 }
 
-impl From<Assembled> for Stretch {
-    fn from(assembled: Assembled) -> Self {
-        Self { bytes: assembled.bytes, from_start: assembled.from_start, pieces: assembled.pieces }
+impl From<Assembled<'_>> for Stretch {
+    fn from(assembled: Assembled<'_>) -> Self {
+        Self { bytes: assembled.bytes.into_owned(), from_start: assembled.from_start, pieces: assembled.pieces }
     }
 }

@@ -110,6 +110,11 @@ impl Ledger {
         self.taps = taps;
     }
 
+    /// From here on copies of packets are looked for: a second tap has been named.
+    pub const fn expect_copies(&mut self) {
+        self.options.several_taps = true;
+    }
+
     /// Takes one frame. Frames come in the order in which they are to be read.
     pub fn observe(&mut self, frame: &Frame<'_>) {
         if self.holds(frame) {
@@ -126,12 +131,16 @@ impl Ledger {
     /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
     #[inline]
     pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>>) {
-        let careful = self.options.continuation || self.options.several_taps;
+        let whole = !self.options.continuation;
         for frame in frames {
             match plain(&frame) {
-                Some(plain) if !careful && is_only_counted(&plain) && !frame.dropped && frame.packet_id.is_none() => {
+                Some(plain) if whole && is_only_counted(&plain) && !frame.dropped && frame.packet_id.is_none() => {
                     let snapped = is_snapped(&frame);
                     self.count(&frame, snapped);
+                    if self.options.several_taps && self.duplicates.observe(&frame, &plain.datagram()) {
+                        raise(&mut self.counters.duplicates);
+                        continue;
+                    }
                     raise(&mut self.counters.decoded);
                     let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
                     self.flows.observe_plain(&sighting, &plain);
@@ -159,7 +168,8 @@ impl Ledger {
                 return;
             }
         };
-        if self.options.several_taps && self.duplicates.observe(frame, &datagram) {
+        let may_be_copy = self.options.several_taps || frame.packet_id.is_some();
+        if may_be_copy && self.duplicates.observe(frame, &datagram) {
             raise(&mut self.counters.duplicates);
             return;
         }
