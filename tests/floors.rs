@@ -25,7 +25,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates with a single door, and the floor that holds it.
-const DOORS: &[(&str, &str)] = &[("etherparse", "wire"), ("pcap", "capture"), ("clap", "cli"), ("indicatif", "cli")];
+const DOORS: &[(&str, &str)] =
+    &[("etherparse", "wire"), ("pcap", "capture"), ("clap", "cli"), ("indicatif", "cli"), ("ratatui", "cli")];
 
 /// What reads the clock, and the only places that may.
 const CLOCKS: &[&str] = &["SystemTime", "Instant", "now"];

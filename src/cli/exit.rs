@@ -6,6 +6,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use crate::audit::Audit;
 use crate::matrix::{Faults, Severity};
@@ -88,8 +89,42 @@ pub fn of_failure(failure: &Failure, styled: bool) -> u8 {
 
 /// One line on standard error, escaped. When even that cannot be written there is nobody to tell.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "flowaudit: {}", escape::terminal(line));
+    let line = escape::terminal(line);
+    match HELD.lock().as_deref_mut() {
+        Ok(Some(held)) if held.len() < MOST_HELD => held.push(line.into_owned()),
+        Ok(Some(_)) => {}
+        Ok(None) | Err(_) => drop(writeln!(io::stderr(), "flowaudit: {line}")),
+    }
 }
+
+/// Keeps the lines of [`say`] back while a screen has the terminal: they would tear it.
+#[cfg(feature = "live")]
+pub fn hold() {
+    if let Ok(mut held) = HELD.lock() {
+        held.get_or_insert_default();
+    }
+}
+
+/// The last line kept back, and how many there are.
+#[cfg(feature = "live")]
+pub fn held() -> Option<(String, usize)> {
+    let held = HELD.lock().ok()?;
+    let lines = held.as_ref()?;
+    Some((lines.last()?.clone(), lines.len()))
+}
+
+/// Says what was kept back.
+#[cfg(feature = "live")]
+pub fn release() {
+    let held = HELD.lock().ok().and_then(|mut held| held.take());
+    held.unwrap_or_default().iter().for_each(|line| say(line));
+}
+
+/// Lines kept back. Standard error is one for the whole program, and so is this.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// Lines kept back at most.
+const MOST_HELD: usize = 1000;
 
 /// The exit code of clap's refusal or help text.
 pub fn of_usage(fault: &clap::Error) -> ExitCode {

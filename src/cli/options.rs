@@ -76,6 +76,19 @@ pub fn colour(wish: Color, stream: &impl anstream::stream::RawStream) -> bool {
     }
 }
 
+/// Whether the terminal shows more than ASCII: a locale that is set and is not UTF-8 says no, and so
+/// does the console of Linux, whose fonts have no marks.
+#[cfg(feature = "live")]
+pub fn unicode() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    let utf8 = locale.is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    utf8 && set("TERM").is_none_or(|term| term != "linux")
+}
+
 /// One role given twice has the players of both.
 fn merged(roles: &[(String, String)]) -> Vec<(String, String)> {
     let mut merged: Vec<(String, String)> = Vec::new();

@@ -9,6 +9,7 @@ mod tap;
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use pcap::Device;
@@ -90,14 +91,14 @@ impl Live {
         Ok(Self { taps, hold: Hold::default() })
     }
 
-    /// Waits until packets are there, a signal came, or `longest` is over.
+    /// Waits until packets are there, a signal came, `also` can be read, or `longest` is over.
     ///
     /// # Errors
     /// The system refuses to wait.
-    pub fn wait(&self, longest: Duration) -> Result<(), LiveError> {
-        let open = self.taps.iter().filter(|tap| tap.is_open());
+    pub fn wait(&self, longest: Duration, also: Option<BorrowedFd<'_>>) -> Result<(), LiveError> {
+        let open = self.taps.iter().filter(|tap| tap.is_open()).map(Tap::descriptor);
         let mut descriptors: Vec<PollFd<'_>> =
-            open.map(|tap| PollFd::from_borrowed_fd(tap.descriptor(), PollFlags::IN)).collect();
+            open.chain(also).map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
         let longest = Timespec::try_from(longest).map_err(|_| LiveError::Wait(io::ErrorKind::InvalidInput.into()))?;
         match poll(&mut descriptors, Some(&longest)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -127,7 +128,7 @@ impl Live {
         // would never find an end, so it does not look for one beyond that.
         let begun = Instant::now();
         while let Some(left) = LAST_BLOCK.checked_sub(begun.elapsed()) {
-            self.wait(left)?;
+            self.wait(left, None)?;
             if self.read(sink) == 0 && self.is_over() {
                 break;
             }

@@ -23,6 +23,9 @@ pub struct WatchArguments {
     /// End with exit code 0 as soon as every required row is confirmed
     #[arg(long, value_name = "STATE", value_enum)]
     pub until: Option<Until>,
+    /// One line for each change in place of the screen, also on a terminal
+    #[arg(long)]
+    pub plain: bool,
     /// What changes, as JSON lines, added to a file; - is standard output
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -82,8 +85,10 @@ Examples:
   flowaudit watch -i eth0 -s site.toml                        until Ctrl-C, then the report
   flowaudit watch -i eth0 -s site.toml --for 30m --until confirmed --json audit.json
 
-One line on standard output for each row that comes out differently and each finding; at the end the
-report, which is that of `flowaudit audit` over the same packets.
+On a terminal a screen: the rows as they come out, what is blocked and why, findings, losses and rates;
+? explains the keys. Otherwise, with --plain or with -q, no screen: one line on standard output for each
+row that comes out differently and each finding (-q: none). At the end the report, which is that of
+`flowaudit audit` over the same packets.
 
 Capturing needs root or the capability CAP_NET_RAW:
   sudo setcap cap_net_raw=ep /path/to/flowaudit

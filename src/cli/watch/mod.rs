@@ -4,6 +4,7 @@
 
 mod args;
 mod gate;
+mod screen;
 mod telling;
 
 use std::path::Path;
@@ -12,11 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
+use self::screen::{Counters, Screen, Wish};
 use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
 use super::exit::{self, Failure};
 use super::options;
-use super::report::{check_outputs, is_dash, to_stdout, unwritten_stdout, write_all, write_one};
+use super::report::{check_outputs, is_dash, to_stdout, unwritten_stdout, write_all, write_files, write_one};
 use crate::audit::{Audit, Judged, judge};
 use crate::capture::live::{self, Live, LiveError};
 use crate::ledger::{self, InputState, Ledger, Observation};
@@ -40,6 +42,8 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     }
     let mut watch = Watch::open(arguments, &matrix, stdout_taken)?;
     let ending = watch.follow()?;
+    // The terminal is given back before the report is printed on it.
+    watch.screen = None;
     let (observation, judged) = watch.finish(ending)?;
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole = log.is_none_or(|(path, form)| {
@@ -74,6 +78,7 @@ struct Watch<'run> {
     live: Live,
     ledger: Ledger,
     telling: Telling,
+    screen: Option<Screen>,
     stop: Arc<AtomicBool>,
     /// The audit that was told last.
     told: Audit,
@@ -93,17 +98,21 @@ impl<'run> Watch<'run> {
         }
         let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
         let live = Live::open(&live_options(arguments)).map_err(|error| failure(&error))?;
-        let mut telling = Telling::open(arguments, stdout_taken)?;
-        let interfaces = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
-        telling.tell(&Event::at(&told, What::Start { interfaces }));
-        Ok(Self { arguments, matrix, live, ledger, telling, stop, told, stale: false, due: Instant::now() })
+        let interfaces: Vec<String> = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
+        let mut screen = if stdout_taken { None } else { Screen::open(arguments, &interfaces, matrix) };
+        let mut telling = Telling::open(arguments, stdout_taken || screen.is_some())?;
+        let start = Event::at(&told, What::Start { interfaces });
+        telling.tell(&start);
+        screen.iter_mut().for_each(|screen| screen.tell(&start));
+        Ok(Self { arguments, matrix, live, ledger, telling, screen, stop, told, stale: false, due: Instant::now() })
     }
 
     /// Reads and judges until an end comes.
     fn follow(&mut self) -> Result<Ending, Failure> {
         let begun = Instant::now();
         loop {
-            self.live.wait(TICK).map_err(|error| failure(&error))?;
+            let keyboard = self.screen.as_ref().map(Screen::keyboard);
+            self.live.wait(TICK, keyboard).map_err(|error| failure(&error))?;
             let ledger = &mut self.ledger;
             self.stale |= self.live.read(&mut |frame| ledger.observe(frame)) > 0;
             if self.stale && Instant::now() >= self.due {
@@ -112,7 +121,7 @@ impl<'run> Watch<'run> {
             if self.arguments.until.is_some() && gate::is_open(&self.told) {
                 return Ok(Ending::Regular);
             }
-            if self.stop.load(Ordering::Relaxed) {
+            if self.show() || self.stop.load(Ordering::Relaxed) {
                 let bounded = self.arguments.duration.is_some() || self.arguments.until.is_some();
                 return Ok(if bounded { Ending::Signal } else { Ending::Regular });
             }
@@ -120,6 +129,38 @@ impl<'run> Watch<'run> {
             if over || self.live.is_over() {
                 return Ok(Ending::Regular);
             }
+        }
+    }
+
+    /// Takes keys and draws; whether the user ends the watch.
+    fn show(&mut self) -> bool {
+        let Some(screen) = &mut self.screen else { return false };
+        let wish = match screen.turn(&self.told) {
+            Wish::Nothing if screen.is_due() => screen.draw(&self.told, counters(&mut self.live)),
+            wish => wish,
+        };
+        if wish == Wish::Write {
+            let note = self.write_now();
+            self.screen.iter_mut().for_each(|screen| screen.note(note.clone()));
+        }
+        wish == Wish::Quit
+    }
+
+    /// Writes the reports that were asked for, as everything stands now; says so in one line.
+    fn write_now(&mut self) -> String {
+        let (observation, judged) = self.look(&InputState::Whole);
+        let (mut names, mut whole) = write_files(&judged.audit, &self.arguments.outputs);
+        if let Some(path) = self.arguments.flows.as_deref().filter(|path| !is_dash(path)) {
+            let form = flow_form(path).unwrap_or(flows::Form::Csv);
+            whole &= write_one(path, |out| flows::write(out, form, &observation, &judged.flows, self.matrix));
+            names.push(path.display().to_string());
+        }
+        match (names.is_empty(), whole) {
+            (true, _) => {
+                "no report was asked for: start with --html FILE, --json FILE, --flows FILE or others".to_owned()
+            }
+            (false, true) => format!("written: {}", names.join(", ")),
+            (false, false) => "not every report could be written; standard error says why at the end".to_owned(),
         }
     }
 
@@ -145,6 +186,7 @@ impl<'run> Watch<'run> {
         let judged = judge(&observation, self.matrix);
         for event in events::between(&self.told, &judged.audit) {
             self.telling.tell(&event);
+            self.screen.iter_mut().for_each(|screen| screen.tell(&event));
         }
         self.told = judged.audit.clone();
         self.stale = false;
@@ -174,6 +216,19 @@ fn check_stdout(arguments: &WatchArguments) -> Result<bool, Failure> {
     // Two times one path: whether a report goes there is what the reports themselves refuse.
     let report = check_outputs(&arguments.outputs, &[Some(Path::new("-"))]).is_err();
     Ok(dash(events) || dash(flows) || report)
+}
+
+fn counters(live: &mut Live) -> Counters {
+    let losses = live.losses();
+    let (inputs, _) = live.inputs(&InputState::Whole);
+    let read = |part: fn(&ledger::Input) -> u64| inputs.iter().map(part).fold(0, u64::saturating_add);
+    let lost = |part: fn(&live::Loss) -> u64| losses.iter().map(part).fold(0, u64::saturating_add);
+    Counters {
+        packets: read(|input| input.packets),
+        bytes: read(|input| input.bytes),
+        kernel: lost(|loss| loss.kernel),
+        missed: lost(|loss| loss.missed),
+    }
 }
 
 fn live_options(arguments: &WatchArguments) -> live::Options {

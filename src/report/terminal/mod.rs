@@ -14,9 +14,9 @@ mod evidence;
 mod findings;
 mod pack;
 mod page;
-mod rows;
+pub(crate) mod rows;
 mod rules;
-mod text;
+pub(crate) mod text;
 
 pub use pack::write_pack;
 

@@ -25,7 +25,7 @@ pub fn write(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<(
 }
 
 /// `13 documented: 9 confirmed, 1 blocked`, the statuses in the order of their definition.
-fn summary(audit: &Audit) -> String {
+pub(crate) fn summary(audit: &Audit) -> String {
     let mut statuses: BTreeMap<RowStatus, u64> = BTreeMap::new();
     for row in &audit.rows {
         let number = statuses.entry(row.status).or_default();
@@ -97,7 +97,7 @@ impl<'audit> Grid<'audit> {
         };
         let fixed = self.title_at().saturating_add(numbers);
         let free = width.saturating_sub(fixed).max(12);
-        let title = audit.rows.iter().map(|row| text::width(&self.title_of(row))).max().unwrap_or(0).max(12);
+        let title = audit.rows.iter().map(|row| text::width(&self::title(row, self.home))).max().unwrap_or(0).max(12);
         let title = title.max(text::width(self.home));
         match self.shape {
             Shape::TwoLines | Shape::OneLine => self.title = free.min(title),
@@ -150,7 +150,7 @@ impl<'audit> Grid<'audit> {
             .with(Paint::Plain, " ")
             .cell(body, &row.id, self.id)
             .cell(Paint::Accent(tone), row.status.name(), self.status)
-            .cell(body, &self.title_of(row), self.title);
+            .cell(body, &title(row, self.home), self.title);
         if self.services > 0 {
             line = line.cell(body, &services(row), self.services);
         }
@@ -179,16 +179,16 @@ impl<'audit> Grid<'audit> {
         let services = text::cut(&services(row), left.max(8));
         page.paragraph(Paint::Quiet, indent, &format!("{services} · {rest}"), 2)
     }
+}
 
-    /// The far side as seen from the role that most rows speak of.
-    fn title_of(&self, row: &RowResult) -> String {
-        if row.from == self.home {
-            format!("→ {}", row.to)
-        } else if row.to == self.home {
-            format!("← {}", row.from)
-        } else {
-            format!("{} → {}", row.from, row.to)
-        }
+/// The far side as seen from the role that most rows speak of (`home`).
+pub(crate) fn title(row: &RowResult, home: &str) -> String {
+    if row.from == home {
+        format!("→ {}", row.to)
+    } else if row.to == home {
+        format!("← {}", row.from)
+    } else {
+        format!("{} → {}", row.from, row.to)
     }
 }
 
@@ -217,7 +217,7 @@ fn explain(page: &mut Page<'_>, grid: &Grid<'_>, row: &RowResult, detail: Detail
     more(page, indent, lines.len().saturating_sub(most))
 }
 
-const fn tone_of(peer: &PeerResult) -> Tone {
+pub(crate) const fn tone_of(peer: &PeerResult) -> Tone {
     match (peer.established, peer.blocked) {
         (0, 0) => Tone::Calm,
         (0, _) => Tone::Bad,
@@ -226,7 +226,7 @@ const fn tone_of(peer: &PeerResult) -> Tone {
     }
 }
 
-fn peer_line(service: &str, peer: &PeerResult) -> String {
+pub(crate) fn peer_line(service: &str, peer: &PeerResult) -> String {
     let frames: Vec<String> = peer.evidence.iter().take(3).map(|place| place.frame.to_string()).collect();
     let frames = match frames.len() {
         0 => String::new(),
@@ -237,7 +237,7 @@ fn peer_line(service: &str, peer: &PeerResult) -> String {
 }
 
 /// The title that most rows name, on either side: the role that the matrix is about.
-fn home(audit: &Audit) -> &str {
+pub(crate) fn home(audit: &Audit) -> &str {
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     for title in audit.rows.iter().flat_map(|row| [&row.from, &row.to]) {
         let number = named.entry(title).or_default();
@@ -265,13 +265,13 @@ fn span_of(sums: &RowSums<'_>, days: bool) -> String {
     }
 }
 
-fn services(row: &RowResult) -> String {
+pub(crate) fn services(row: &RowResult) -> String {
     let services: Vec<&str> = row.atoms.iter().map(|atom| atom.service.as_str()).collect();
     services.join(", ")
 }
 
 /// As many peers as fit by name, the rest as a number.
-fn peers(sums: &RowSums<'_>, columns: usize) -> String {
+pub(crate) fn peers(sums: &RowSums<'_>, columns: usize) -> String {
     let mut shown = String::new();
     for (place, peer) in sums.peers.iter().enumerate() {
         let left = sums.peer_count().saturating_sub(u64::try_from(place).unwrap_or(u64::MAX));
