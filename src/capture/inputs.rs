@@ -1,10 +1,11 @@
 //! What the user named in, the list of files to read out: files, patterns, directories and `-`,
-//! each file once. Never opens a file and never looks inside one.
+//! each file once; opened at once where that is asked for. Never looks inside a file.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::Metadata;
+use std::fs::{File, Metadata, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::CaptureError;
 
@@ -32,6 +33,47 @@ pub(super) struct Source {
     pub(super) size: Option<u64>,
     /// Index of the directory in which it was found; then it need not be a capture.
     pub(super) directory: Option<usize>,
+    /// The open file, where it was opened with the others.
+    pub(super) held: Option<Arc<File>>,
+}
+
+/// What the user named, found, and opened as far as the system has descriptors. May be read several
+/// times, also by a process that could not open it any more.
+#[derive(Debug)]
+pub struct Inputs {
+    pub(super) listing: Listing,
+}
+
+impl Inputs {
+    /// Finds and opens what `paths` name: files, directories, patterns, and `-` for standard input.
+    ///
+    /// # Errors
+    /// Something named is missing or may not be read.
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, CaptureError> {
+        let mut inputs = Self::find(paths)?;
+        inputs.listing.hold()?;
+        Ok(inputs)
+    }
+
+    /// Finds what `paths` name; each is opened when its turn comes.
+    pub(super) fn find<P: AsRef<Path>>(paths: &[P]) -> Result<Self, CaptureError> {
+        let paths = paths.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<PathBuf>>();
+        Ok(Self { listing: list(&paths)? })
+    }
+
+    /// The files and streams, standard input left out.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.named().map(|source| source.path.as_path())
+    }
+
+    /// Those for which no descriptor was left: they are opened when their turn comes.
+    pub fn unopened(&self) -> impl Iterator<Item = &Path> {
+        self.named().filter(|source| source.held.is_none()).map(|source| source.path.as_path())
+    }
+
+    fn named(&self) -> impl Iterator<Item = &Source> {
+        self.listing.sources.iter().filter(|source| source.door != Door::Stdin)
+    }
 }
 
 /// A directory that was searched.
@@ -72,7 +114,7 @@ impl fmt::Display for Note {
 }
 
 /// Everything to read, and what was noticed on the way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
     pub(super) sources: Vec<Source>,
     pub(super) directories: Vec<Directory>,
@@ -93,6 +135,27 @@ pub(super) fn list(paths: &[PathBuf]) -> Result<Listing, CaptureError> {
 }
 
 impl Listing {
+    /// Opens every file and stream. Where descriptors run out, some are given back for what else the
+    /// program opens, and the rest waits for its turn.
+    fn hold(&mut self) -> Result<(), CaptureError> {
+        for index in 0..self.sources.len() {
+            let Some(source) = self.sources.get_mut(index) else { break };
+            if !source.may_be_held() {
+                continue;
+            }
+            match open(&source.path, source.door) {
+                Ok(file) => source.held = Some(Arc::new(file)),
+                Err(error) if is_exhausted(&error) => {
+                    let held = self.sources.iter_mut().filter(|source| source.held.is_some());
+                    held.rev().take(SPARE).for_each(|source| source.held = None);
+                    break;
+                }
+                Err(error) => return Err(CaptureError::from_io(&source.named, 0, error)),
+            }
+        }
+        Ok(())
+    }
+
     /// Counts a capture of `directory`.
     pub(super) fn found(&mut self, directory: Option<usize>) {
         if let Some(directory) = directory.and_then(|index| self.directories.get_mut(index)) {
@@ -124,7 +187,14 @@ impl Listing {
 
     fn name(&mut self, path: &Path) -> Result<(), CaptureError> {
         if path.as_os_str() == "-" {
-            self.add(Source { named: "-".into(), path: "-".into(), door: Door::Stdin, size: None, directory: None });
+            self.add(Source {
+                named: "-".into(),
+                path: "-".into(),
+                door: Door::Stdin,
+                size: None,
+                directory: None,
+                held: None,
+            });
             return Ok(());
         }
         let named = path.display().to_string();
@@ -211,8 +281,40 @@ impl Listing {
 fn source(named: String, path: &Path, metadata: &Metadata, directory: Option<usize>) -> Source {
     let regular = metadata.is_file();
     let door = if regular { Door::File } else { Door::Stream };
-    Source { named, path: path.to_owned(), door, size: regular.then_some(metadata.len()), directory }
+    Source { named, path: path.to_owned(), door, size: regular.then_some(metadata.len()), directory, held: None }
 }
+
+impl Source {
+    /// Opening a named pipe waits for its writer, except where that can be left for later.
+    fn may_be_held(&self) -> bool {
+        match self.door {
+            Door::Stdin => false,
+            Door::File => true,
+            Door::Stream => cfg!(target_os = "linux"),
+        }
+    }
+}
+
+fn open(path: &Path, door: Door) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(target_os = "linux")]
+    if door == Door::Stream {
+        // Whoever reads it waits for the writer.
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = door;
+    options.open(path)
+}
+
+/// Whether the process or the system has no descriptor left.
+fn is_exhausted(error: &std::io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// Descriptors left for outputs and whatever else is opened later.
+const SPARE: usize = 64;
 
 fn is_pattern(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.contains(['*', '?', '[']))

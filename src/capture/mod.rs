@@ -49,13 +49,13 @@ mod tests;
 mod write;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 pub use batch::Batch;
 pub use error::CaptureError;
-pub use inputs::Note;
+pub use inputs::{Inputs, Note};
 pub use write::Writer;
 
 use self::digest::Digests;
@@ -98,8 +98,15 @@ impl Capture {
     /// # Errors
     /// When something named is missing, unreadable or no capture, or the filter does not compile.
     pub fn open<P: AsRef<Path>>(paths: &[P], options: &Options) -> Result<Self, CaptureError> {
-        let paths = paths.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<PathBuf>>();
-        let listing = inputs::list(&paths)?;
+        Self::read(&Inputs::find(paths)?, options)
+    }
+
+    /// Begins to read `inputs`, also when they were read before.
+    ///
+    /// # Errors
+    /// When one of them is no capture or can no longer be read, or the filter does not compile.
+    pub fn read(inputs: &Inputs, options: &Options) -> Result<Self, CaptureError> {
+        let listing = inputs.listing.clone();
         let digests = options.digests.then(Digests::start);
         let progress = Arc::new(AtomicU64::new(0));
         let (slots, notes) = open_all(listing, options, &progress, digests.as_ref())?;
@@ -111,7 +118,14 @@ impl Capture {
     /// # Errors
     /// When the stream is no capture, or the filter does not compile.
     pub fn from_reader(name: &str, bytes: Box<dyn Read + Send>, options: &Options) -> Result<Self, CaptureError> {
-        let source = Source { named: name.into(), path: name.into(), door: Door::Stream, size: None, directory: None };
+        let source = Source {
+            named: name.into(),
+            path: name.into(),
+            door: Door::Stream,
+            size: None,
+            directory: None,
+            held: None,
+        };
         let digests = options.digests.then(Digests::start);
         let progress = Arc::new(AtomicU64::new(0));
         let mut slot = Slot::new(source, 0, &options.stop);

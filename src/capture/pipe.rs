@@ -32,6 +32,11 @@ impl Pipe {
         Self::pumped(move || Ok(Box::new(File::open(path)?)), stop)
     }
 
+    /// A stream that is open already.
+    pub(super) fn held(file: Arc<File>, stop: Arc<AtomicBool>) -> Self {
+        Self::pumped(move || await_writer(&file).map(|()| Box::new(file) as _), stop)
+    }
+
     fn pumped(open: impl FnOnce() -> io::Result<Box<dyn Read>> + Send + 'static, stop: Arc<AtomicBool>) -> Self {
         let (sender, pieces) = sync_channel(PIECES);
         // The thread ends with its stream, or when nobody receives any more; a silent one ends with the program.
@@ -71,6 +76,24 @@ impl Read for Pipe {
         self.read = self.read.saturating_add(count);
         Ok(count)
     }
+}
+
+/// Waits until somebody has written to a named pipe that was opened without waiting; from then on reads wait.
+#[cfg(target_os = "linux")]
+fn await_writer(file: &File) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::fs::{OFlags, fcntl_setfl};
+    while let Err(error) = poll(&mut [PollFd::new(file, PollFlags::IN)], None) {
+        if error != rustix::io::Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    Ok(fcntl_setfl(file, OFlags::empty())?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn await_writer(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 fn pump(stream: &mut dyn Read, sender: &SyncSender<io::Result<Vec<u8>>>) {

@@ -1,6 +1,6 @@
-//! One input: opened, read packet by packet, accounted for, closed. A file is opened only when its
-//! first packet is due, so that thousands of rotated files are never open at once. Never decides
-//! which input comes next.
+//! One input: opened, read packet by packet, accounted for, closed. Unless all were opened at the
+//! start, a file is opened only when its first packet is due, so that thousands of rotated files are
+//! never open at once. Never decides which input comes next.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -264,6 +264,11 @@ impl Slot {
     }
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, CaptureError> {
+        match (&self.source.held, self.source.door) {
+            (Some(file), Door::File) => return Ok(Box::new(Whole { file: Arc::clone(file), at: 0 })),
+            (Some(file), Door::Stream) => return Ok(Box::new(Pipe::held(Arc::clone(file), Arc::clone(&self.stop)))),
+            (Some(_), Door::Stdin) | (None, _) => {}
+        }
         match self.source.door {
             Door::Stdin => Ok(Box::new(Pipe::stdin(Arc::clone(&self.stop)))),
             Door::Stream => Ok(Box::new(Pipe::open(self.source.path.clone(), Arc::clone(&self.stop)))),
@@ -293,5 +298,22 @@ impl Slot {
             Some(reader) => reader.interfaces().iter().map(|interface| LinkType(interface.link)).collect(),
             None => self.link.into_iter().collect(),
         }
+    }
+}
+
+/// A file that others may be reading too, from its beginning.
+struct Whole {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let count = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let count = std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, self.at)?;
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::evidence::EvidenceArguments;
 use super::examples;
+use super::sandbox::SandboxArguments;
 use super::verify::{self, VerifyArguments};
 #[cfg(all(feature = "live", unix))]
 use super::watch::{self, WatchArguments};
@@ -87,6 +88,9 @@ pub struct AuditArguments {
     /// Forms of the audit
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// What the process gives up
+    #[command(flatten)]
+    pub sandbox: SandboxArguments,
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,

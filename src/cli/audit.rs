@@ -15,9 +15,10 @@ use super::exit::{self, Failure};
 use super::options;
 use super::packets;
 use super::progress::Progress;
-use super::report::{check_inputs, check_outputs, is_dash, said, write_all, write_one};
+use super::report::{check_inputs, check_outputs, is_dash, outputs, said, write_all, write_one};
+use super::sandbox::{self, Needs};
 use crate::audit::{Judged, judge};
-use crate::capture::{self, Capture, CaptureError};
+use crate::capture::{self, Capture, CaptureError, Inputs};
 use crate::ledger::{self, Input, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
 use crate::report::bundle::SecretKey;
@@ -40,19 +41,43 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
-    let observation = observe(arguments)?;
+    let packs = if arguments.evidence.bundle.is_some() { evidence::texts(&site)? } else { Vec::new() };
+    sandbox::make_room();
+    let inputs = Inputs::open(&arguments.captures).map_err(unreadable)?;
     // Patterns and directories have named their files only now.
-    let read = observation.inputs.iter().map(|input| PathBuf::from(&input.path));
-    check_inputs(&arguments.outputs, &logs, read)?;
+    check_inputs(&arguments.outputs, &logs, inputs.paths().map(Path::to_owned))?;
+    sandbox::confine(&arguments.sandbox, &needs(arguments, &inputs))?;
+    let observation = observe(arguments, &inputs)?;
     let judged = judge(&observation, &matrix);
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole = log.is_none_or(|(path, form)| {
         write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
     });
-    let packets_whole = write_packets(arguments, &observation, &judged)?;
-    let made = Made { arguments, site: &site, matrix: &matrix, seen: &observation, judged: &judged };
+    let packets_whole = write_packets(arguments, &inputs, &observation, &judged)?;
+    let made = Made {
+        arguments,
+        inputs: &inputs,
+        packs: &packs,
+        site: &site,
+        matrix: &matrix,
+        seen: &observation,
+        judged: &judged,
+    };
     let bundle_whole = write_bundle(&made, key.as_ref())?;
     finish(arguments, &judged, flows_whole && packets_whole && bundle_whole)
+}
+
+/// What is still to be done once the first packet was read. Inputs are open by then, and so are the
+/// packs and the site; only inputs beyond the limit of descriptors are opened later.
+fn needs(arguments: &AuditArguments, inputs: &Inputs) -> Needs {
+    let logs = [arguments.flows.as_deref(), arguments.evidence.write.as_deref(), arguments.evidence.bundle.as_deref()];
+    Needs {
+        reads: inputs.unopened().map(Path::to_owned).collect(),
+        outputs: outputs(&arguments.outputs, &logs),
+        bundle: arguments.evidence.bundle.is_some(),
+        quiet: arguments.look.quiet,
+        ..Needs::default()
+    }
 }
 
 fn check_window(arguments: &AuditArguments) -> Result<(), Failure> {
@@ -72,10 +97,15 @@ fn write_bundle(made: &Made<'_>, key: Option<&SecretKey>) -> Result<bool, Failur
 }
 
 /// Writes the packets behind the findings where that was asked for.
-fn write_packets(arguments: &AuditArguments, seen: &Observation, judged: &Judged) -> Result<bool, Failure> {
+fn write_packets(
+    arguments: &AuditArguments,
+    inputs: &Inputs,
+    seen: &Observation,
+    judged: &Judged,
+) -> Result<bool, Failure> {
     let Some(path) = arguments.evidence.write.as_deref() else { return Ok(true) };
     packets::check_whole(seen, "-w")?;
-    let again = packets::Again { captures: &arguments.captures, options: &capture_options(arguments, &Arc::default()) };
+    let again = packets::Again { inputs, options: &capture_options(arguments, &Arc::default()) };
     Ok(write_one(path, |out| packets::write(out, &again, seen, judged)))
 }
 
@@ -92,9 +122,9 @@ fn finish(arguments: &AuditArguments, judged: &Judged, logs_whole: bool) -> Resu
 ///
 /// # Errors
 /// A capture cannot be read.
-pub fn observe(arguments: &AuditArguments) -> Result<Observation, Failure> {
+pub fn observe(arguments: &AuditArguments, inputs: &Inputs) -> Result<Observation, Failure> {
     let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
-    let mut captures = match Capture::open(&arguments.captures, &capture_options(arguments, &stop)) {
+    let mut captures = match Capture::read(inputs, &capture_options(arguments, &stop)) {
         Ok(captures) => captures,
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(nothing_read(arguments)),
         Err(fault) => return Err(unreadable(fault)),

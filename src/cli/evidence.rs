@@ -15,6 +15,7 @@ use super::audit::capture_options;
 use super::exit::Failure;
 use super::packets;
 use crate::audit::{Audit, Judged};
+use crate::capture::Inputs;
 use crate::ledger::{Input, Observation};
 use crate::matrix::{Matrix, Site, shipped};
 use crate::report::bundle::{Builder, Digest, InputSubject, PackMember, Predicate, SecretKey, SiteMember};
@@ -45,6 +46,10 @@ pub struct EvidenceArguments {
 pub struct Made<'audit> {
     /// The command line.
     pub arguments: &'audit AuditArguments,
+    /// The captures, still open.
+    pub inputs: &'audit Inputs,
+    /// The texts of its packs, as [`texts`] gives them.
+    pub packs: &'audit [(String, String)],
     /// The site as used.
     pub site: &'audit Site,
     /// Packs and site, compiled.
@@ -101,7 +106,7 @@ pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Res
         None => None,
     };
     let options = capture_options(made.arguments, &Arc::default());
-    let again = packets::Again { captures: &made.arguments.captures, options: &options };
+    let again = packets::Again { inputs: made.inputs, options: &options };
     bundle.add(PACKETS, |out| packets::write(out, &again, made.seen, made.judged))?;
     let inputs = made.seen.inputs.iter().map(subject).collect();
     let predicate = Predicate { tool: audit.tool.clone(), command: command(made.arguments), inputs, packs, site };
@@ -117,13 +122,12 @@ pub fn flow_log(out: &mut dyn Write, seen: &Observation, judged: &Judged, matrix
     flows::write(out, Form::Csv, seen, &judged.flows, matrix)
 }
 
-/// Adds the text of every pack; each has to be the one that was judged by.
+/// Adds the text of every pack.
 fn add_packs(bundle: &mut Builder, made: &Made<'_>) -> io::Result<Vec<PackMember>> {
-    let audited = made.site.packs.iter().map(|name| (name, true));
-    let baseline = made.site.baseline.iter().map(|name| (name, false));
+    let audited = made.site.packs.iter().map(|_| true);
+    let baseline = made.site.baseline.iter().map(|_| false);
     let mut packs: Vec<PackMember> = Vec::new();
-    for (number, (name, audited)) in (1u32..).zip(audited.chain(baseline)) {
-        let (file, text) = pack_text(name)?;
+    for (number, ((file, text), audited)) in (1u32..).zip(made.packs.iter().zip(audited.chain(baseline))) {
         let plain = format!("packs/{file}");
         let taken = packs.iter().any(|pack| pack.member == plain);
         let member = if taken { format!("packs/{number}/{file}") } else { plain };
@@ -131,6 +135,15 @@ fn add_packs(bundle: &mut Builder, made: &Made<'_>) -> io::Result<Vec<PackMember
         packs.push(PackMember { member, audited });
     }
     Ok(packs)
+}
+
+/// File name and text of every pack of a site, read while files may still be opened.
+///
+/// # Errors
+/// A pack cannot be read.
+pub fn texts(site: &Site) -> Result<Vec<(String, String)>, Failure> {
+    let text = |name: &String| pack_text(name).map_err(|fault| Failure::plain(format!("{name}: {fault}")));
+    site.packs.iter().chain(&site.baseline).map(text).collect()
 }
 
 fn pack_text(name: &str) -> io::Result<(String, String)> {
@@ -156,6 +169,7 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
         from,
         to,
         fail_on: _,
+        sandbox: _,
         threads: _,
         flows: _,
         evidence: _,

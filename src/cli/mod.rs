@@ -22,6 +22,7 @@ mod options;
 mod packets;
 mod progress;
 mod report;
+mod sandbox;
 mod seen;
 mod site;
 mod verify;

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use super::exit::Failure;
 use super::report::is_dash;
 use crate::audit::Judged;
-use crate::capture::{Capture, Options, Writer};
+use crate::capture::{Capture, Inputs, Options, Writer};
 use crate::ledger::{Input, InputState, Locator, Observation};
 use crate::report::packets;
 
 /// The captures of an audit, as they are opened again.
 pub struct Again<'audit> {
-    /// What the user named.
-    pub captures: &'audit [PathBuf],
+    /// What was read.
+    pub inputs: &'audit Inputs,
     /// How they are read.
     pub options: &'audit Options,
 }
@@ -74,7 +74,7 @@ pub fn write(out: &mut dyn Write, again: &Again<'_>, seen: &Observation, judged:
 
 impl Again<'_> {
     fn open(&self) -> io::Result<Capture> {
-        Capture::open(self.captures, self.options).map_err(io::Error::other)
+        Capture::read(self.inputs, self.options).map_err(io::Error::other)
     }
 }
 

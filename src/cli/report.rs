@@ -63,6 +63,11 @@ pub fn check_inputs(
     }
 }
 
+/// The files that will be written; standard output is open.
+pub fn outputs(outputs: &OutputArguments, others: &[Option<&Path>]) -> Vec<PathBuf> {
+    named(outputs, others).into_iter().filter(|path| !is_dash(path)).map(Path::to_owned).collect()
+}
+
 fn named<'path>(outputs: &'path OutputArguments, others: &[Option<&'path Path>]) -> Vec<&'path Path> {
     let forms = forms(outputs).map(|(path, _)| path.as_deref());
     forms.into_iter().chain(others.iter().copied()).flatten().collect()

@@ -15,6 +15,7 @@ use super::exit::{self, Failure};
 use super::options::{self, path_text};
 use super::report::{to_stdout, unwritten_stdout};
 use crate::audit::judge;
+use crate::capture::Inputs;
 use crate::matrix::{Matrix, Site};
 use crate::report::bundle::{Altered, InputSubject, Predicate, Signature, Statement, Survey, VerifyingKey, digest_of};
 use crate::report::{escape, json};
@@ -126,7 +127,8 @@ fn rerun(bundle: &Path, folder: &Path, made: &Predicate) -> Result<(), Wrong> {
     // The command is kept without its outputs; what runs again is the audit that made a bundle.
     arguments.evidence.bundle = Some(bundle.to_owned());
     let matrix = Matrix::load(&site(bundle, &mut arguments, made)?).map_err(Failure::from)?;
-    let mut seen = observe(&arguments)?;
+    let opened = Inputs::open(&arguments.captures).map_err(|fault| Failure::plain(format!("cannot read {fault}")))?;
+    let mut seen = observe(&arguments, &opened)?;
     for input in &mut seen.inputs {
         if let Some((_, named)) = found.iter().find(|(path, _)| path.display().to_string() == input.path) {
             input.path.clone_from(named);

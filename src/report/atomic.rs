@@ -17,7 +17,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
         return out.flush();
     }
     let directory = directory_of(path);
-    let mut temporary = tempfile::Builder::new().prefix(".flowaudit-").suffix(".tmp").tempfile_in(&directory)?;
+    let mut temporary = tempfile::Builder::new().prefix(".flowaudit-").suffix(".tmp").make_in(&directory, create)?;
     {
         let mut out = BufWriter::new(temporary.as_file_mut());
         fill(&mut out)?;
@@ -28,8 +28,21 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     sync_directory(&directory)
 }
 
+/// A new file that only its owner reads. It is opened for writing alone: a process that has given up
+/// reading may still do that.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Whether `path` is a place to pour into rather than a name to rename onto.
-fn is_stream(path: &Path) -> io::Result<bool> {
+///
+/// # Errors
+/// It is a directory, or cannot be looked at.
+pub fn is_stream(path: &Path) -> io::Result<bool> {
     if STREAM_DIRECTORIES.iter().any(|directory| path.starts_with(directory)) {
         return Ok(true);
     }
@@ -41,7 +54,9 @@ fn is_stream(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn directory_of(path: &Path) -> PathBuf {
+/// The directory in which `path` appears.
+#[must_use]
+pub fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),
@@ -50,7 +65,12 @@ fn directory_of(path: &Path) -> PathBuf {
 
 /// The rename itself must survive a power cut, so the directory is synced too where that is possible.
 fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Nothing but a directory: a reader of the system calls sees that no file is read.
+    #[cfg(target_os = "linux")]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECTORY);
+    if cfg!(unix) { options.open(directory)?.sync_all() } else { Ok(()) }
 }
 
 /// Names in here lead to open descriptors and devices, through links that must be followed.

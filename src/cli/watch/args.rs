@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::cli::args::{Gravity, LookArguments, OutputArguments, SiteArguments};
+use crate::cli::sandbox::SandboxArguments;
 
 /// `flowaudit watch`.
 #[derive(Debug, Args)]
@@ -53,6 +54,9 @@ pub struct WatchArguments {
     /// Forms of the audit, written at the end
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// What the process gives up
+    #[command(flatten)]
+    pub sandbox: SandboxArguments,
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,

@@ -18,7 +18,8 @@ use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
 use super::exit::{self, Failure};
 use super::options;
-use super::report::{check_outputs, is_dash, to_stdout, unwritten_stdout, write_all, write_files, write_one};
+use super::report::{check_outputs, is_dash, outputs, to_stdout, unwritten_stdout, write_all, write_files, write_one};
+use super::sandbox::{self, Needs};
 use crate::audit::{Audit, Judged, judge};
 use crate::capture::live::{self, Live, LiveError};
 use crate::ledger::{self, InputState, Ledger, Observation};
@@ -41,6 +42,7 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
     let mut watch = Watch::open(arguments, &matrix, stdout_taken)?;
+    sandbox::confine(&arguments.sandbox, &needs(arguments))?;
     let ending = watch.follow()?;
     // The terminal is given back before the report is printed on it.
     watch.screen = None;
@@ -60,6 +62,16 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
         None => return Ok(exit::of_audit(&judged.audit, arguments.fail_on.into())),
     }
     Ok(code)
+}
+
+/// What is still to be done once the first packet was read. Interfaces, events and standard output are open.
+fn needs(arguments: &WatchArguments) -> Needs {
+    Needs {
+        outputs: outputs(&arguments.outputs, &[arguments.flows.as_deref()]),
+        live: true,
+        quiet: arguments.look.quiet,
+        ..Needs::default()
+    }
 }
 
 /// Why the reading ended.

@@ -57,7 +57,10 @@ impl Builder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut out = Hashing { out: BufWriter::new(File::create_new(path)?), hash: Sha256::new() };
+        let mut out = Hashing {
+            out: BufWriter::new(fs::OpenOptions::new().write(true).create_new(true).open(path)?),
+            hash: Sha256::new(),
+        };
         fill(&mut out)?;
         out.flush()?;
         out.out.get_ref().sync_all()?;

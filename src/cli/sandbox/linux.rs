@@ -1,0 +1,102 @@
+//! The steps, in the only order in which each still may: user, capabilities, memory image, Landlock,
+//! seccomp. A step that fails ends a strict run; otherwise the line says what is missing.
+
+use caps::{CapSet, Capability};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
+
+use super::user::{self, Change};
+use super::{Needs, SandboxArguments, Strictness, calls, files};
+use crate::cli::exit::Failure;
+
+/// Enters the sandbox; the line says what holds.
+pub(super) fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure> {
+    let root = nix::unistd::geteuid().is_root();
+    let asked = arguments.sandbox;
+    let strict = asked == Some(Strictness::Strict) || (asked.is_none() && needs.live && root);
+    let part = |name: &str, step: Result<String, String>| match step {
+        Ok(said) => Ok(format!("{name} {said}")),
+        Err(reason) if strict => Err(refused(name, &reason)),
+        Err(reason) => Ok(format!("{name} not in force ({reason})")),
+    };
+    let wanted = user::wanted(arguments.user.as_deref()).map_err(Failure::Plain)?;
+    files::hand_over(&needs.outputs, wanted.as_ref());
+    // Before the user is another one: only root may take from the bounding set.
+    let bounded = bound();
+    let uid = change(wanted.as_ref(), needs, asked == Some(Strictness::Strict));
+    let uid = part("uid", uid)?;
+    let capabilities = part("caps", no_capabilities(bounded))?;
+    let dumps = part("core dumps", no_dumps())?;
+    let parts = [
+        uid,
+        capabilities,
+        part("landlock", rustix::thread::set_no_new_privs(true).map_err(text).and_then(|()| files::restrict(needs)))?,
+        part("seccomp", calls::allow(strict, needs).map(|number| number.to_string()))?,
+    ];
+    // That there are no dumps goes without saying.
+    let dumps = (!dumps.ends_with("none")).then_some(dumps);
+    Ok(parts.into_iter().chain(dumps).collect::<Vec<_>>().join(", "))
+}
+
+/// Raises the limit of open files to the highest that it may have.
+pub(super) fn make_room() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, fewer inputs are held open.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+fn refused(part: &str, reason: &str) -> Failure {
+    Failure::Plain(format!(
+        "--sandbox strict: {part}: {reason}; mend that, or run with --sandbox best, which takes what there is"
+    ))
+}
+
+/// Becomes `wanted`. Where that user could not write what was asked for, the process stays who it is:
+/// root without capabilities, which `explicitly` strict runs refuse.
+fn change(wanted: Option<&Change>, needs: &Needs, explicitly: bool) -> Result<String, String> {
+    let Some(wanted) = wanted else { return Ok(nix::unistd::geteuid().to_string()) };
+    let places = [files::directories(needs), files::streams(needs)].concat();
+    match user::first_refusal(wanted, &places) {
+        None => user::become_one(wanted).map(|()| wanted.uid.to_string()),
+        Some((place, fault)) => {
+            let reason = format!(
+                "user {} may not write in {}: {}; give another --user or another place",
+                wanted.uid,
+                place.display(),
+                fault.kind()
+            );
+            if explicitly { Err(reason) } else { Ok(format!("0 ({reason})")) }
+        }
+    }
+}
+
+/// Empties the bounding set, so that no program could ever give a capability back.
+fn bound() -> Result<(), String> {
+    if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
+        // `no_new_privs` has the same effect.
+        return Ok(());
+    }
+    caps::clear(None, CapSet::Bounding).map_err(text)
+}
+
+fn no_capabilities(bounded: Result<(), String>) -> Result<String, String> {
+    bounded?;
+    for set in [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        caps::clear(None, set).map_err(text)?;
+        if !caps::read(None, set).map_err(text)?.is_empty() {
+            return Err("some are left".to_owned());
+        }
+    }
+    Ok("none".to_owned())
+}
+
+/// Packets are in memory: no core dump, and nobody of the same user may look into the process.
+fn no_dumps() -> Result<String, String> {
+    let maximum = getrlimit(Resource::Core).maximum.map(|_| 0);
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: maximum.or(Some(0)) }).map_err(text)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(text)?;
+    Ok("none".to_owned())
+}
+
+pub(super) fn text(fault: impl std::fmt::Display) -> String {
+    fault.to_string()
+}
