@@ -6,115 +6,21 @@
 #![cfg(all(feature = "live", target_os = "linux"))]
 
 #[cfg(test)]
+#[path = "support/cable.rs"]
+mod cable;
+
+#[cfg(test)]
 mod watching {
     use std::fs;
-    use std::path::PathBuf;
-    use std::process::{Child, Command, Output, Stdio};
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::thread::sleep;
+    use std::process::{Child, Command, Output};
     use std::time::{Duration, Instant};
 
     use serde_json::Value;
-    use tempfile::TempDir;
 
-    const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-    const CAPTURE: &str = "fixtures/d-blocked.pcap";
+    use super::cable::{CAPTURE, Cable, ROOT, run, signal, text};
+
     const PACKETS: u64 = 678;
     const ROLES: [&str; 4] = ["--role", "ams-server=10.77.10.5", "--role", "dns-servers=10.77.10.11"];
-
-    /// Two namespaces with a cable between them: what is sent in one arrives in the other.
-    struct Cable {
-        sender: String,
-        receiver: String,
-        room: TempDir,
-    }
-
-    impl Cable {
-        /// `None`, and a line that says why, where it cannot be laid and need not be.
-        fn lay() -> Option<Self> {
-            static SERIAL: AtomicU32 = AtomicU32::new(0);
-            let root = text(&Command::new("id").arg("-u").output().unwrap().stdout).trim() == "0";
-            let tools = ["ip", "tcpreplay"].iter().all(|tool| Command::new(tool).arg("-V").output().is_ok());
-            if !(root && tools) {
-                assert!(std::env::var_os("CI").is_none(), "live tests need root, iproute2 and tcpreplay");
-                eprintln!("not tested: live tests need root, iproute2 and tcpreplay");
-                return None;
-            }
-            let name = |side: &str| {
-                format!("flowaudit-{}-{}-{side}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed))
-            };
-            let cable = Self { sender: name("a"), receiver: name("b"), room: tempfile::tempdir().unwrap() };
-            for side in [&cable.sender, &cable.receiver] {
-                run("ip", &format!("netns add {side}"));
-                // No neighbour discovery: only what the test sends is on the cable.
-                let quiet = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1";
-                run("ip", &format!("netns exec {side} {quiet}"));
-            }
-            let (sender, receiver) = (&cable.sender, &cable.receiver);
-            run("ip", &format!("link add veth0 netns {sender} mtu 65535 type veth peer veth0 netns {receiver}"));
-            for side in [sender, receiver] {
-                run("ip", &format!("-n {side} link set veth0 mtu 65535 up"));
-            }
-            Some(cable)
-        }
-
-        fn at(&self, name: &str) -> PathBuf {
-            self.room.path().join(name)
-        }
-
-        /// Starts a watch and waits until the interface is open. Standard output is piped.
-        fn watch(&self, words: &[&str]) -> Child {
-            let events = self.at("events.jsonl");
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", &self.receiver, env!("CARGO_BIN_EXE_flowaudit"), "watch", "-i", "veth0"]);
-            command.args(words).arg("--events").arg(&events).current_dir(ROOT);
-            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let begun = Instant::now();
-            while !fs::read_to_string(&events).is_ok_and(|text| text.contains("\"start\"")) {
-                assert!(begun.elapsed() < Duration::from_secs(20), "the watch did not start");
-                sleep(Duration::from_millis(10));
-            }
-            child
-        }
-
-        /// Sends the capture from the other end.
-        fn replay(&self, words: &[&str]) -> Child {
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", &self.sender, "tcpreplay", "-q", "-i", "veth0"]);
-            command.args(words).arg(CAPTURE).current_dir(ROOT).stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn().unwrap()
-        }
-
-        fn events(&self) -> Vec<Value> {
-            let text = fs::read_to_string(self.at("events.jsonl")).unwrap();
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-        }
-
-        fn json(&self, name: &str) -> Value {
-            serde_json::from_slice(&fs::read(self.at(name)).unwrap()).unwrap()
-        }
-    }
-
-    impl Drop for Cable {
-        fn drop(&mut self) {
-            for side in [&self.sender, &self.receiver] {
-                let _ = Command::new("ip").args(["netns", "del", side]).status();
-            }
-        }
-    }
-
-    fn run(program: &str, words: &str) {
-        let output = Command::new(program).args(words.split(' ')).output().unwrap();
-        assert!(output.status.success(), "{program} {words}: {}", text(&output.stderr));
-    }
-
-    fn text(bytes: &[u8]) -> String {
-        String::from_utf8_lossy(bytes).into_owned()
-    }
-
-    fn signal(child: &Child, name: &str) {
-        run("kill", &format!("-{name} {}", child.id()));
-    }
 
     /// Waits for the end, which has to come within `longest` with `code`.
     fn check(child: Child, longest: Duration, code: i32) -> Output {

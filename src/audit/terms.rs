@@ -144,6 +144,22 @@ pub enum RowStatus {
 }
 
 impl RowStatus {
+    /// Every status, in the order of the design.
+    pub const ALL: &'static [Self] = &[
+        Self::Confirmed,
+        Self::Unverified,
+        Self::Partial,
+        Self::Blocked,
+        Self::WrongProtocol,
+        Self::NameFailed,
+        Self::Missing,
+        Self::NotYet,
+        Self::Idle,
+        Self::NotObservable,
+        Self::NotApplicable,
+        Self::Unbound,
+    ];
+
     /// The word of reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -44,7 +44,7 @@ pub enum Command {
     /// What changed between two stored audits
     #[command(after_help = super::diff::EXAMPLES)]
     Diff(super::diff::DiffArguments),
-    /// Check that a bundle (--evidence) is whole and unaltered
+    /// Check that a bundle (--evidence) or a journal (--journal) is whole and unaltered
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArguments),
     /// Show, check and import documented matrices (packs)

@@ -12,6 +12,7 @@ use self::exit::Failure;
 
 mod args;
 mod audit;
+mod chain;
 mod diff;
 mod evidence;
 mod examples;

@@ -1,4 +1,4 @@
-//! `flowaudit verify`: a bundle in, whether it is whole and unaltered out, or the first thing that is
+//! `flowaudit verify`: a bundle or a journal in, whether it is whole and unaltered out, or the first thing that is
 //! wrong. With the captures at hand the audit runs again, and has to equal the stored one byte for
 //! byte. Changes nothing.
 
@@ -10,6 +10,7 @@ use clap::{Args, Parser};
 
 use super::args::{Arguments, AuditArguments, Command};
 use super::audit::observe;
+use super::chain;
 use super::evidence::{AUDIT, FLOWS, flow_log};
 use super::exit::{self, Failure};
 use super::options::{self, path_text};
@@ -23,7 +24,8 @@ use crate::report::{escape, json};
 /// `flowaudit verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// The directory that --evidence wrote
+    /// The directory that --evidence wrote, or the file of --journal
+    #[arg(value_name = "BUNDLE|JOURNAL")]
     pub bundle: PathBuf,
     /// Public key that has to have signed it
     #[arg(short = 'P', long, value_name = "KEY", conflicts_with = "public_key_file")]
@@ -36,12 +38,15 @@ pub struct VerifyArguments {
     pub inputs: Option<PathBuf>,
 }
 
-/// Checks a bundle.
+/// Checks a bundle or a journal.
 ///
 /// # Errors
 /// It could not be checked: no bundle, no key, no inputs.
 pub fn run(arguments: &VerifyArguments) -> Result<u8, Failure> {
     let folder = &arguments.bundle;
+    if folder.is_file() {
+        return chain::verify(folder);
+    }
     let unread = |fault: io::Error| Failure::plain(format!("cannot read {}: {fault}; give a bundle", folder.display()));
     let key = key(arguments)?;
     let survey = Survey::read(folder).map_err(unread)?;
@@ -203,5 +208,6 @@ Examples:
   flowaudit verify evidence/                         every digest
   flowaudit verify evidence/ -p auditor.pub          and the signature
   flowaudit verify evidence/ --inputs captures/      and the audit itself, run again
+  flowaudit verify journal.jsonl                     every line of a journal of watch
 
 Exit codes: 0 whole, 1 altered, 2 could not run";

@@ -2,6 +2,8 @@
 //! differently, findings that are new or no longer hold. As lines for a person and as JSON lines
 //! (schema in `src/report/schema/`). Pure: the time of a change is that of the latest packet.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::escape;
@@ -9,6 +11,9 @@ use crate::audit::{Audit, Finding, RowResult, RowStatus};
 
 /// Version of the form of an event.
 pub const VERSION: &str = "flowaudit/event/1";
+
+/// Ids that a [`What::Flood`] names at most.
+pub const IDS_TOLD: usize = 100;
 
 /// Something that a watcher wants to know at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +51,22 @@ pub enum What {
     Finding {
         /// The finding, as in the audit.
         finding: Box<Finding>,
+    },
+    /// A finding that was told long ago still holds.
+    Renewed {
+        /// The finding, as in the audit.
+        finding: Box<Finding>,
+    },
+    /// More findings came, or were due to be told again, than anybody reads one by one.
+    Flood {
+        /// How many.
+        findings: u64,
+        /// Within how many seconds.
+        seconds: u64,
+        /// How many of each severity.
+        severities: BTreeMap<String, u64>,
+        /// Their ids, the first [`IDS_TOLD`] of them.
+        ids: Vec<String>,
     },
     /// A finding no longer holds.
     Settled {
@@ -109,6 +130,14 @@ impl Event {
             What::Row { row, from, to, reason } => format!("{row} {} -> {}: {reason}", from.name(), to.name()),
             What::Finding { finding } => {
                 format!("finding {} {}: {}", finding.id, finding.severity, finding.summary)
+            }
+            What::Renewed { finding } => {
+                format!("still finding {} {}: {}", finding.id, finding.severity, finding.summary)
+            }
+            What::Flood { findings, seconds, severities, .. } => {
+                let of: Vec<String> = severities.iter().map(|(name, number)| format!("{number} {name}")).collect();
+                let number = super::words::count(*findings, "finding");
+                format!("{number} within {seconds} s ({}), told as one", of.join(", "))
             }
             What::Settled { finding } => format!("settled {}: {}", finding.id, finding.summary),
             What::Loss { lost } => format!("lost {}", super::words::count(*lost, "packet")),

@@ -3,6 +3,7 @@
 //! never reads a clock, and escapes whatever came from outside.
 
 pub mod address;
+pub mod alerts;
 pub mod atomic;
 pub mod bundle;
 pub mod community;
@@ -13,10 +14,12 @@ pub mod events;
 pub mod explain;
 pub mod flows;
 pub mod html;
+pub mod journal;
 pub mod json;
 pub mod junit;
 pub mod markdown;
 mod markup;
+pub mod metrics;
 pub mod oscal;
 pub mod packets;
 pub mod portmap;
@@ -25,5 +28,6 @@ pub mod schema;
 pub mod site;
 pub mod site_check;
 pub mod steps;
+pub mod syslog;
 pub mod terminal;
 pub mod words;

@@ -1,5 +1,5 @@
-//! The JSON Schemas of the audit document and of events (draft 2020-12), embedded so that any copy of the program
-//! can print the form that it writes.
+//! The JSON Schemas of the audit document, of events and of journals (draft 2020-12), embedded so that
+//! any copy of the program holds the form that it writes.
 
 /// The schema of `--json`, version 1.
 pub const AUDIT: &str = include_str!("schema/audit-1.schema.json");
@@ -12,3 +12,6 @@ pub const DIFF: &str = include_str!("schema/diff-1.schema.json");
 
 /// The schema of one line of `--events`, version 1.
 pub const EVENT: &str = include_str!("schema/event-1.schema.json");
+
+/// The schema of one line of `--journal`, version 1.
+pub const JOURNAL: &str = include_str!("schema/journal-1.schema.json");

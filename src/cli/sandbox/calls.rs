@@ -16,7 +16,9 @@ use super::linux::text;
 /// The kernel or the machine has no such filters.
 pub(super) fn allow(deadly: bool, needs: &Needs) -> Result<usize, String> {
     if deadly {
-        install(ATTACKS, SeccompAction::KillProcess, SeccompAction::Allow)?;
+        let needed = calls(needs);
+        let attacks: Vec<c_long> = ATTACKS.iter().copied().filter(|call| !needed.contains(call)).collect();
+        install(&attacks, SeccompAction::KillProcess, SeccompAction::Allow)?;
     }
     let calls = calls(needs);
     let refused = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or(1));
@@ -34,7 +36,15 @@ fn install(calls: &[c_long], listed: SeccompAction, others: SeccompAction) -> Re
 
 /// What a run with `needs` may call: never more than forty.
 fn calls(needs: &Needs) -> Vec<c_long> {
-    let groups = [(true, EVER), (needs.live, LIVE), (needs.bundle, BUNDLE), (!needs.folders.is_empty(), FOLDERS)];
+    let folders = !needs.folders.is_empty();
+    let groups = [
+        (true, EVER),
+        (needs.live, LIVE),
+        (needs.bundle, BUNDLE),
+        (folders, FOLDERS),
+        (needs.serves, SERVES),
+        (needs.sends, SENDS),
+    ];
     let mut calls: Vec<c_long> =
         groups.iter().filter(|(needed, _)| *needed).flat_map(|(_, calls)| *calls).copied().collect();
     calls.sort_unstable();
@@ -115,6 +125,12 @@ const FOLDERS: &[c_long] = &[
     libc::SYS_getdents64,
     libc::SYS_newfstatat,
 ];
+
+/// To answer on a socket that listens already.
+const SERVES: &[c_long] = &[libc::SYS_accept4, libc::SYS_recvfrom, libc::SYS_sendto];
+
+/// To write to the syslog daemon, and to find it again when it was started anew.
+const SENDS: &[c_long] = &[libc::SYS_sendto, libc::SYS_connect];
 
 /// Connections, other programs, other processes, other rights.
 const ATTACKS: &[c_long] = &[

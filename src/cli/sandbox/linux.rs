@@ -29,13 +29,27 @@ pub(super) fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<Strin
     let parts = [
         uid,
         capabilities,
-        part("landlock", rustix::thread::set_no_new_privs(true).map_err(text).and_then(|()| files::restrict(needs)))?,
-        part("seccomp", calls::allow(strict, needs).map(|number| number.to_string()))?,
+        part("landlock", rustix::thread::set_no_new_privs(true).map_err(text).and_then(|()| files(needs)))?,
+        part("seccomp", calls(strict, needs))?,
     ];
     // That there are no dumps goes without saying.
     let dumps = (!dumps.ends_with("none")).then_some(dumps);
     Ok(parts.into_iter().chain(dumps).collect::<Vec<_>>().join(", "))
 }
+
+fn files(needs: &Needs) -> Result<String, String> {
+    if needs.programs { Ok(PROGRAMS.to_owned()) } else { files::restrict(needs) }
+}
+
+fn calls(strict: bool, needs: &Needs) -> Result<String, String> {
+    if needs.programs {
+        return Ok(PROGRAMS.to_owned());
+    }
+    calls::allow(strict, needs).map(|number| number.to_string())
+}
+
+/// What a program that the user wants to be run may do is for the user to say, not for the sandbox.
+const PROGRAMS: &str = "off (a command is to be run)";
 
 /// Raises the limit of open files to the highest that it may have.
 pub(super) fn make_room() {

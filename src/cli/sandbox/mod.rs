@@ -50,6 +50,12 @@ pub struct Needs {
     pub folders: Vec<PathBuf>,
     /// Whether one of the outputs is a bundle, which is a directory.
     pub bundle: bool,
+    /// Whether the user's own programs will be run: they would inherit what the process may not do.
+    pub programs: bool,
+    /// Whether a listening socket that is open will be served.
+    pub serves: bool,
+    /// Whether a datagram socket that is open will be written to.
+    pub sends: bool,
     /// Whether packets come from interfaces.
     pub live: bool,
     /// Whether the line that says what holds is left out.
@@ -84,7 +90,8 @@ fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure>
 
 #[cfg(not(target_os = "linux"))]
 fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure> {
-    let Needs { reads: _, outputs: _, folders: _, bundle: _, live: _, quiet: _ } = needs;
+    let Needs { reads: _, outputs: _, folders: _, bundle: _, programs: _, serves: _, sends: _, live: _, quiet: _ } =
+        needs;
     match (arguments.sandbox, &arguments.user) {
         (Some(Strictness::Strict), _) | (_, Some(_)) => {
             Err(Failure::plain("--sandbox strict and --user: not available here; Linux has them"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use super::outlets::OutletArguments;
 use crate::cli::args::{Gravity, LookArguments, OutputArguments, SiteArguments};
 use crate::cli::sandbox::SandboxArguments;
 
@@ -60,6 +61,9 @@ pub struct WatchArguments {
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,
+    /// Whom to tell, beside lines and events
+    #[command(flatten)]
+    pub outlets: OutletArguments,
 }
 
 /// What to wait for.
@@ -69,7 +73,7 @@ pub enum Until {
     Confirmed,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refused = || "not a length of time: write it as 90s, 30m or 2h".to_owned();
     let duration = text.parse::<SignedDuration>().map_err(|_| refused())?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(refused)

@@ -4,6 +4,7 @@
 
 mod args;
 mod gate;
+mod outlets;
 mod screen;
 mod telling;
 
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
+use self::outlets::Outlets;
 use self::screen::{Counters, Screen, Wish};
 use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
@@ -53,8 +55,9 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     });
     write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
     let (code, why) = watch.verdict(&judged.audit);
-    watch.telling.tell(&Event::at(&judged.audit, What::End { exit: code, headline: judged.audit.headline.clone() }));
-    if !flows_whole || !watch.telling.is_whole() {
+    let end = Event::at(&judged.audit, What::End { exit: code, headline: judged.audit.headline.clone() });
+    let told_whole = watch.outlets.end(&mut watch.telling, end, &judged.audit);
+    if !flows_whole || !told_whole {
         return Err(Failure::Unwritten);
     }
     match why {
@@ -67,7 +70,10 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
 /// What is still to be done once the first packet was read. Interfaces, events and standard output are open.
 fn needs(arguments: &WatchArguments) -> Needs {
     Needs {
-        outputs: outputs(&arguments.outputs, &[arguments.flows.as_deref()]),
+        outputs: outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.outlets.metrics.as_deref()]),
+        programs: arguments.outlets.on_finding.is_some(),
+        serves: arguments.outlets.metrics_listen.is_some(),
+        sends: arguments.outlets.syslog.is_some(),
         live: true,
         quiet: arguments.look.quiet,
         ..Needs::default()
@@ -91,6 +97,7 @@ struct Watch<'run> {
     ledger: Ledger,
     telling: Telling,
     screen: Option<Screen>,
+    outlets: Outlets,
     stop: Arc<AtomicBool>,
     /// The audit that was told last.
     told: Audit,
@@ -110,13 +117,15 @@ impl<'run> Watch<'run> {
         }
         let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
         let live = Live::open(&live_options(arguments)).map_err(|error| failure(&error))?;
+        let mut outlets = Outlets::open(&arguments.outlets)?;
         let interfaces: Vec<String> = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
         let mut screen = if stdout_taken { None } else { Screen::open(arguments, &interfaces, matrix) };
         let mut telling = Telling::open(arguments, stdout_taken || screen.is_some())?;
         let start = Event::at(&told, What::Start { interfaces });
-        telling.tell(&start);
         screen.iter_mut().for_each(|screen| screen.tell(&start));
-        Ok(Self { arguments, matrix, live, ledger, telling, screen, stop, told, stale: false, due: Instant::now() })
+        outlets.said(&mut telling, start);
+        let (stale, due) = (false, Instant::now());
+        Ok(Self { arguments, matrix, live, ledger, telling, screen, outlets, stop, told, stale, due })
     }
 
     /// Reads and judges until an end comes.
@@ -130,6 +139,7 @@ impl<'run> Watch<'run> {
             if self.stale && Instant::now() >= self.due {
                 self.look(&InputState::Whole);
             }
+            self.outlets.look_after(&mut self.telling, &self.told);
             if self.arguments.until.is_some() && gate::is_open(&self.told) {
                 return Ok(Ending::Regular);
             }
@@ -184,22 +194,24 @@ impl<'run> Watch<'run> {
             Ending::Regular => InputState::Whole,
             Ending::Signal => InputState::Stopped,
         };
-        Ok(self.look(&state))
+        let last = self.look(&state);
+        self.outlets.finish(&mut self.telling, &self.told);
+        Ok(last)
     }
 
     /// Judges what was seen so far and tells what changed.
     fn look(&mut self, state: &InputState) -> (Observation, Judged) {
         let begun = Instant::now();
         // Asked for first, so that the inputs hold them.
-        self.live.losses();
+        let losses = self.live.losses();
         let (inputs, taps) = self.live.inputs(state);
         self.ledger.set_inputs(inputs, taps);
         let observation = self.ledger.settle();
         let judged = judge(&observation, self.matrix);
-        for event in events::between(&self.told, &judged.audit) {
-            self.telling.tell(&event);
-            self.screen.iter_mut().for_each(|screen| screen.tell(&event));
-        }
+        let changes = events::between(&self.told, &judged.audit);
+        self.screen.iter_mut().for_each(|screen| changes.iter().for_each(|event| screen.tell(event)));
+        self.outlets.measured(&losses, begun.elapsed(), &judged.audit);
+        self.outlets.changed(&mut self.telling, changes);
         self.told = judged.audit.clone();
         self.stale = false;
         self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
