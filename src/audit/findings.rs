@@ -162,7 +162,7 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
 
 /// Questions to which contradicting answers came.
 fn of_races(rows: &Rows<'_>) -> Vec<Found> {
-    let scope = Scope::new(rows.matrix);
+    let scope = Scope::new(rows.observation, rows.matrix);
     let conflicting = |q: &&Resolution| q.result == ResolutionResult::Conflicting;
     let ours = |q: &&Resolution| scope.covers_addresses(q.client, q.resolver);
     let mut races: Vec<_> = rows.observation.resolutions.iter().filter(conflicting).filter(ours).collect();
@@ -183,7 +183,7 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
 
 /// Endpoint mappers that name another host than themselves: that is no knowledge, it is a lead astray.
 fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
-    let scope = Scope::new(rows.matrix);
+    let scope = Scope::new(rows.observation, rows.matrix);
     let mut groups: BTreeMap<(IpAddr, IpAddr, IpAddr), Vec<&Announcement>> = BTreeMap::new();
     for announcement in &rows.observation.announcements {
         let Some(elsewhere) = announcement.elsewhere else { continue };

@@ -31,7 +31,7 @@ pub struct Judged {
 #[must_use]
 pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
     let evidence = Evidence::new(observation, matrix);
-    let scope = Scope::new(matrix);
+    let scope = Scope::new(observation, matrix);
     let mut judged: Vec<Judgement> = observation.flows.iter().map(|flow| judge_flow(&evidence, &scope, flow)).collect();
     errors::excuse(&observation.flows, &mut judged);
     let (audit, concerned) = write(observation, matrix, &judged);
@@ -63,7 +63,11 @@ fn judge_flow<'audit>(evidence: &Evidence<'audit>, scope: &Scope<'_>, flow: &'au
         port: flow.responder.port,
     };
     if scope.covers(&facts.originator, &facts.responder) {
-        verdict::judge(evidence, &Case { flow, facts, borne: &borne })
+        let mut judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne });
+        if let Some(forgotten) = scope.forgotten_of(flow.originator.address, flow.responder.address) {
+            judgement.verdict.reason = format!("{} {}", judgement.verdict.reason, words::forgotten(forgotten));
+        }
+        judgement
     } else {
         bystander()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Quality, RowResult, RowStatus, Verdict};
+use super::scope::Scope;
 use super::verdict::Judgement;
 use super::{time, words};
 use crate::flow::Outcome;
@@ -31,7 +32,8 @@ pub(super) fn assess(matrix: &Matrix, observation: &Observation, judged: &[Judge
     let outcome = |outcome: Outcome| super::count(observation.flows.iter().filter(|f| f.outcome == outcome).count());
     let reached = reached(counters);
     let out_of_scope = outside(observation, judged).min(reached);
-    let gaps = gaps(observation, judged, rows);
+    let mut gaps = gaps(observation, judged, rows);
+    gaps.extend(Scope::new(observation, matrix).forgotten().map(words::forgotten));
     let vantage = matrix.vantage.and_then(|role| matrix.role(role)).map(|role| role.id.clone());
     Quality {
         complete: gaps.is_empty(),

@@ -43,6 +43,7 @@ impl Ledger {
         self.flows.merge(later.flows);
         self.names.merge(later.names);
         self.directory.merge(later.directory);
+        self.cards.merge(later.cards);
         self.errors.append(&mut later.errors);
         self.errors.truncate(super::observe::MAX_ERRORS);
         self.first = [self.first, later.first].into_iter().flatten().min();

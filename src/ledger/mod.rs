@@ -13,6 +13,7 @@
 )]
 
 mod announcements;
+mod cards;
 mod directory;
 mod duplicates;
 mod inversions;
@@ -27,7 +28,7 @@ mod tests;
 
 pub use locate::Locator;
 pub use observation::{
-    Announcement, Announcer, Binding, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
+    Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
     Resolution, ResolutionResult, TapInfo,
 };
 pub use observe::{Ledger, Options};

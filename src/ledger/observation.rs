@@ -204,6 +204,14 @@ pub enum DirectorySays {
     },
 }
 
+/// Addresses that one network card sent for itself: those of one host. A card that sends for many
+/// addresses, or packets that a router has passed on, gives no sign.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CardSign {
+    /// The addresses in order, each with the first frame that opened a connection from it.
+    pub addresses: Vec<(IpAddr, FrameRef)>,
+}
+
 /// Everything the captures said, settled: sorted, bounded, independent of how it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -217,6 +225,8 @@ pub struct Observation {
     pub announcements: Vec<Announcement>,
     /// What a directory said of its hosts, in order.
     pub directory: Vec<DirectorySign>,
+    /// Addresses that share a network card, in order.
+    pub cards: Vec<CardSign>,
     /// The inputs, in order of their first packet.
     pub inputs: Vec<Input>,
     /// The interfaces of the inputs.

@@ -2,6 +2,7 @@
 //! it carries reaches the flows, the names and the ICMP errors. Never looks at the matrix, never
 //! prints, never reads a clock.
 
+use super::cards::Cards;
 use super::directory::{self, Directory};
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Clocks;
@@ -44,6 +45,7 @@ pub struct Ledger {
     pub(super) inversions: Clocks,
     pub(super) names: Names,
     pub(super) directory: Directory,
+    pub(super) cards: Cards,
     pub(super) errors: Vec<QuotingError>,
     /// The first frames of a continuation with several taps: the end of what comes before decides
     /// whether they are copies.
@@ -95,6 +97,7 @@ impl Ledger {
             inversions: Clocks::default(),
             names: Names::default(),
             directory: Directory::default(),
+            cards: Cards::default(),
             errors: Vec::new(),
             head: Vec::new(),
             first: None,
@@ -143,6 +146,7 @@ impl Ledger {
                     }
                     raise(&mut self.counters.decoded);
                     let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
+                    self.cards.observe_plain(&frame, &plain);
                     self.flows.observe_plain(&sighting, &plain);
                 }
                 Some(_) | None => self.observe(&frame),
@@ -180,6 +184,7 @@ impl Ledger {
         }
         let sighting =
             Sighting { at: frame.at, place: frame.place, snapped, dropped_by_host: frame.dropped, ambiguous: false };
+        self.cards.observe(frame, &datagram);
         self.descend(&sighting, &datagram);
     }
 

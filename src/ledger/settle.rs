@@ -34,6 +34,7 @@ impl Ledger {
             bindings,
             announcements,
             directory: self.directory.settle(),
+            cards: self.cards.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
             counters: Counters {
@@ -66,6 +67,7 @@ impl Ledger {
         copy.inversions = self.inversions.clone();
         copy.names = self.names.clone();
         copy.directory = self.directory.clone();
+        copy.cards = self.cards.clone();
         copy.errors.clone_from(&self.errors);
         copy.first = self.first;
         copy.last = self.last;

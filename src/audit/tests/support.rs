@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
 use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-use crate::ledger::{Announcement, Announcer, Binding, Counters, Input, Observation, Resolution, ResolutionResult};
+use crate::ledger::{
+    Announcement, Announcer, Binding, CardSign, Counters, Input, Observation, Resolution, ResolutionResult,
+};
 use crate::matrix::{
     Atom, Direction, Matrix, MatrixParts, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing,
     Waiver,
@@ -142,7 +144,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 
 /// An observation of `seconds`, written line by line:
 /// `flow ORIG RESP:PORT TRANSPORT OUTCOME [word…]`, `dns CLIENT RESOLVER NAME ADDRESS FROM UNTIL`,
-/// `ask CLIENT RESOLVER NAME RESULT AT`, `epm CLIENT SERVER PORT AT`.
+/// `ask CLIENT RESOLVER NAME RESULT AT`, `epm CLIENT SERVER PORT AT`, `card ADDRESS…`.
 pub(super) fn observation(lines: &str, seconds: i64) -> Observation {
     let mut seen = Observation {
         inputs: vec![Input { path: "test.pcap".into(), ..Input::default() }],
@@ -157,6 +159,9 @@ pub(super) fn observation(lines: &str, seconds: i64) -> Observation {
             "flow" => seen.flows.push(flow(&words[1..], number)),
             "dns" => seen.bindings.push(binding(&words[1..], number)),
             "ask" => seen.resolutions.push(question(&words[1..], number)),
+            "card" => seen.cards.push(CardSign {
+                addresses: words[1..].iter().map(|word| (word.parse().unwrap(), frame(number))).collect(),
+            }),
             "epm" => seen.announcements.push(announcement(&words[1..], number)),
             other => panic!("{other}"),
         }

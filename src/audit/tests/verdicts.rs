@@ -225,6 +225,30 @@ fn waivers_and_scope() {
 }
 
 #[test]
+fn an_address_that_the_site_forgot() {
+    let flow = "flow fd00::5 fd00:40::20:1433 tcp established app=tds";
+    let to_controller = "flow fd00::5 10.0.0.11:389 tcp established app=ldap";
+    let cases = [
+        ("", flow, "out-of-scope - - -"),
+        ("card 10.0.0.5 fd00::5", flow, "unexpected unlisted - A-09"),
+        ("card 10.0.0.5 fd00::6", flow, "out-of-scope - - -"),
+        ("card 10.0.0.11 fd00::5", flow, "out-of-scope - - -"),
+        // It plays no role, so what its owner may do it may not.
+        ("card 10.0.0.5 fd00::5", to_controller, "unexpected unlisted-peer - A-05"),
+    ];
+    for (card, flow, expected) in cases {
+        let mut matrix = matrix();
+        matrix.vantage = None;
+        let lines = format!("{card}\n{flow}");
+        assert_eq!(verdict(&lines, &matrix), expected, "{lines}");
+        let judged = judge(&observation(&lines, 100), &matrix);
+        let told = judged.flows.last().unwrap().reason.contains("The site does not list fd00::5");
+        let gap = judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The site does not list fd00::5"));
+        assert_eq!((told, gap), (expected.starts_with("unexpected"), expected.starts_with("unexpected")), "{lines}");
+    }
+}
+
+#[test]
 fn icmp_errors() {
     let blocked = "flow 10.0.0.5 10.0.40.20:1433 tcp rejected icmp-from=10.0.0.1\n";
     check(&format!("{blocked}flow 10.0.0.1 10.0.0.5:0 icmp unanswered one-way"), "baseline - - -");

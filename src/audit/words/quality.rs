@@ -2,6 +2,7 @@
 
 use super::{findings as findings_words, plural};
 use crate::audit::model::{Answer, Finding, Quality, RowResult, RowStatus};
+use crate::audit::scope::Forgotten;
 use crate::ledger::Counters;
 use crate::wire::Undecoded;
 
@@ -39,6 +40,17 @@ pub(in crate::audit) fn gap_folded(count: u64) -> String {
 
 pub(in crate::audit) fn gap_unresolved(count: u64) -> String {
     format!("{} could not be resolved by what was captured.", plural(count, "flow"))
+}
+
+/// An address that the site should list.
+pub(in crate::audit) fn forgotten(forgotten: &Forgotten) -> String {
+    let (listed, frame) = forgotten.listed;
+    format!(
+        "The site does not list {}, which the network card of the subject's {listed} sends too ({} and {}).",
+        forgotten.address,
+        super::frame(forgotten.frame),
+        super::frame(frame)
+    )
 }
 
 /// Why a frame, or the inside of a tunnel, gave no datagram.
