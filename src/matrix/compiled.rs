@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::index::{Index, as_index};
+use super::index::{Index, Played, as_index};
 use super::model::{
     Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Waiver,
 };
@@ -110,22 +110,13 @@ impl Matrix {
     /// of the look-up. `found` is emptied first; give the same one each time to save allocations.
     pub fn matches(&self, facts: &Facts<'_>, found: &mut Vec<Match>) {
         found.clear();
-        let originator = self.index.plays(&facts.originator);
-        let responder = self.index.plays(&facts.responder);
-        self.index.candidates((&originator, &responder), facts.transport.0, facts.port, |number| {
-            let Some(row) = self.rows.get(number) else { return };
-            let forward = || Some((originator.any(&row.from)?, responder.any(&row.to)?));
-            let backward = || Some((originator.any(&row.to)?, responder.any(&row.from)?));
-            let ends = match row.direction {
-                Direction::Forward => forward(),
-                Direction::Either => forward().or_else(backward),
-            };
-            if let Some((originator, responder)) = ends {
-                let row_id = RowId(u32::try_from(number).unwrap_or(u32::MAX));
-                let atoms = fitting(row, row_id, facts);
-                found.extend(atoms.map(|atom| Match { atom, originator, responder }));
-            }
-        });
+        self.index.matches(facts, found);
+    }
+
+    /// The roles that one end of a flow plays: one look-up for many questions.
+    #[must_use]
+    pub fn played(&self, peer: &Peer<'_>) -> Played<'_> {
+        self.index.played(peer)
     }
 
     /// The role with this index.
@@ -149,12 +140,7 @@ impl Matrix {
     /// Whether `peer` plays `role`, and how. An address that is listed wins over a name.
     #[must_use]
     pub fn plays(&self, peer: &Peer<'_>, role: RoleId) -> Option<Binding> {
-        let role = self.role(role)?;
-        if role.addresses.iter().any(|range| range.contains(&peer.address)) {
-            return Some(Binding::Address);
-        }
-        let named = |name: &&str| role.names.iter().any(|pattern| name_matches(pattern, name));
-        peer.names.iter().position(named).map(Binding::Name)
+        self.played(peer).how(role)
     }
 
     /// Every atom that fits, by plain scan over all rows: the judge of the compiled look-up.
@@ -173,7 +159,7 @@ impl Matrix {
     fn ends(&self, row: &Row, facts: &Facts<'_>) -> Option<(Binding, Binding)> {
         let any = |peer: &Peer<'_>, roles: &[RoleId]| match roles {
             [] => Some(Binding::Address),
-            roles => roles.iter().filter_map(|role| self.plays(peer, *role)).min(),
+            roles => roles.iter().filter_map(|role| self.scan_role(peer, *role)).min(),
         };
         let forward = || Some((any(&facts.originator, &row.from)?, any(&facts.responder, &row.to)?));
         let backward = || Some((any(&facts.originator, &row.to)?, any(&facts.responder, &row.from)?));
@@ -181,6 +167,15 @@ impl Matrix {
             Direction::Forward => forward(),
             Direction::Either => forward().or_else(backward),
         }
+    }
+
+    fn scan_role(&self, peer: &Peer<'_>, role: RoleId) -> Option<Binding> {
+        let role = self.role(role)?;
+        if role.addresses.iter().any(|range| range.contains(&peer.address)) {
+            return Some(Binding::Address);
+        }
+        let named = |name: &&str| role.names.iter().any(|pattern| name_matches(pattern, name));
+        peer.names.iter().position(named).map(Binding::Name)
     }
 }
 
@@ -211,6 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::addresses::joined;
+    use super::super::index_rows::Side;
     use super::super::model::{Atom, Need, Ports, Severity, Standing};
     use super::*;
     use crate::wire::Transport;
@@ -258,7 +254,7 @@ mod tests {
     }
 
     fn row() -> impl Strategy<Value = Row> {
-        let ends = || prop::collection::vec((0u32..7).prop_map(RoleId), 0..3);
+        let ends = || prop::collection::vec((0u32..40).prop_map(RoleId), 0..3);
         let either = prop::bool::ANY;
         (ends(), ends(), either, prop::collection::vec(atom(), 1..4)).prop_map(|(from, to, either, atoms)| Row {
             id: String::new(),
@@ -304,13 +300,20 @@ mod tests {
         let facts = Facts { originator, responder, transport: *transport, port: *port };
         let mut found = Vec::new();
         matrix.matches(&facts, &mut found);
-        assert_eq!(found, matrix.scan(&facts), "{facts:?}");
-        for address in [*from, *to] {
-            let bare = Peer { address, names: &[] };
-            let ids = (0u32..).map(RoleId).take(matrix.roles.len());
-            let expected: Vec<RoleId> = ids.filter(|role| matrix.plays(&bare, *role).is_some()).collect();
-            assert_eq!(matrix.roles_at(address), expected, "{address}");
-            assert_eq!(matrix.subject_plays(address), expected.contains(&RoleId(0)));
+        let expected = matrix.scan(&facts);
+        assert_eq!(found, expected, "{facts:?}");
+        for side in [Side::Port, Side::Originator, Side::Responder] {
+            found.clear();
+            assert!(!matrix.index.matches_from(side, &facts, &mut found) || found == expected, "{side:?} {facts:?}");
+        }
+        for peer in [&facts.originator, &facts.responder] {
+            let (bare, ids) = (Peer { names: &[], ..*peer }, (0u32..).map(RoleId).take(matrix.roles.len()));
+            let expected: Vec<RoleId> = ids.clone().filter(|role| matrix.scan_role(&bare, *role).is_some()).collect();
+            assert_eq!(matrix.roles_at(peer.address), expected, "{peer:?}");
+            assert_eq!(matrix.subject_plays(peer.address), expected.contains(&RoleId(0)));
+            ids.for_each(|role| {
+                assert_eq!(matrix.plays(peer, role), matrix.scan_role(peer, role), "{peer:?} {role:?}")
+            });
         }
     }
 
@@ -319,12 +322,12 @@ mod tests {
 
         #[test]
         fn the_look_up_finds_what_the_scan_finds(
-            roles in prop::collection::vec(role(), 1..6),
+            roles in prop::collection::vec(role(), 1..40),
             rows in prop::collection::vec(row(), 0..40),
             copies in prop::sample::select(vec![1usize, 5, 60]),
             queries in prop::collection::vec(query(), 20),
         ) {
-            // Copies of the rows lead over 128 rows and over 1,024 into the other forms of the look-up.
+            // Copies of the rows lead over 128 rows into the other form of the look-up.
             let rows = rows.iter().cycle().take(rows.len() * copies).cloned().collect();
             let matrix = matrix(roles, rows);
             queries.iter().for_each(|query| check(&matrix, query));

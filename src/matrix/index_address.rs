@@ -6,24 +6,23 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::index::as_index;
+use super::lists::Lists;
 use super::model::{Role, RoleId};
 
 /// Which roles list an address.
 #[derive(Clone, Debug)]
 pub(super) struct Intervals {
-    v4: Family,
-    v6: Family,
-    /// Distinct sets of roles, each sorted.
-    classes: Vec<Vec<RoleId>>,
+    v4: Family<u32>,
+    v6: Family<u128>,
+    /// Distinct sets of roles, each sorted; the first is nobody.
+    classes: Lists<RoleId>,
 }
 
-/// The intervals of one address family, addresses left-aligned in 128 bits.
+/// The intervals of one address family.
 #[derive(Clone, Debug)]
-struct Family {
-    /// First address of each interval; the first one is 0.
-    starts: Vec<u128>,
-    /// Class of each interval.
-    classes: Vec<u32>,
+struct Family<A> {
+    /// First address and class of each interval; the first one begins at 0.
+    intervals: Vec<(A, u32)>,
     /// By the first 16 bits: the interval in which that block begins. One more than 64 K entries.
     first: Vec<u32>,
 }
@@ -32,25 +31,42 @@ impl Intervals {
     /// Cuts the address space at every border of every role.
     pub fn new(roles: &[Role]) -> Self {
         let mut classes = Classes::default();
-        let v4 = Family::new(&edges(roles, true), &mut classes);
-        let v6 = Family::new(&edges(roles, false), &mut classes);
+        let v4 = Family::new(edges(roles, v4_bits), &mut classes, 0, |block| u32::from(block) << 16);
+        let v6 = Family::new(edges(roles, v6_bits), &mut classes, 0, |block| u128::from(block) << 112);
         Self { v4, v6, classes: classes.sets }
     }
 
-    /// Roles that list this address, sorted.
-    pub fn roles_at(&self, address: IpAddr) -> &[RoleId] {
-        let (family, address) = match address {
-            IpAddr::V4(address) => (&self.v4, left_aligned(address.to_bits())),
-            IpAddr::V6(address) => (&self.v6, address.to_bits()),
+    /// The class of this address.
+    #[inline]
+    pub fn class(&self, address: IpAddr) -> u32 {
+        let class = match address {
+            IpAddr::V4(address) => {
+                let bits = address.to_bits();
+                self.v4.class(usize::try_from(bits >> 16).unwrap_or_default(), bits)
+            }
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                self.v6.class(usize::try_from(bits >> 112).unwrap_or_default(), bits)
+            }
         };
-        let class = family.class(address).unwrap_or_default();
-        self.classes.get(as_index(class)).map(Vec::as_slice).unwrap_or_default()
+        class.unwrap_or_default()
+    }
+
+    /// Roles that list the addresses of a class, sorted.
+    #[inline]
+    pub fn roles(&self, class: u32) -> &[RoleId] {
+        self.classes.get(class)
+    }
+
+    /// The roles of every class, by its number.
+    pub fn classes(&self) -> impl Iterator<Item = &[RoleId]> {
+        self.classes.iter()
     }
 }
 
-impl Family {
-    fn new(edges: &[Edge], classes: &mut Classes) -> Self {
-        let mut family = Self { starts: vec![0], classes: vec![0], first: Vec::new() };
+impl<A: Copy + Ord> Family<A> {
+    fn new(edges: Vec<Edge<A>>, classes: &mut Classes, zero: A, begin: impl Fn(u16) -> A) -> Self {
+        let mut intervals = vec![(zero, 0)];
         let mut listing = BTreeSet::new();
         for group in edges.chunk_by(|a, b| a.at == b.at) {
             for edge in group {
@@ -61,56 +77,67 @@ impl Family {
                 }
             }
             let class = classes.of(&listing);
-            let at = group.first().map_or(0, |edge| edge.at);
-            match (family.starts.last(), family.classes.last_mut()) {
-                (Some(last), Some(previous)) if *last == at => *previous = class,
-                (_, Some(previous)) if *previous == class => {}
-                _ => {
-                    family.starts.push(at);
-                    family.classes.push(class);
-                }
+            let at = group.first().map_or(zero, |edge| edge.at);
+            match intervals.last_mut() {
+                Some((last, previous)) if *last == at => *previous = class,
+                Some((_, previous)) if *previous == class => {}
+                Some(_) | None => intervals.push((at, class)),
             }
         }
-        family.first = (0u128..=0x1_0000).map(|block| family.before(block)).collect();
-        family
+        let mut first = Vec::with_capacity(1 << 16 | 1);
+        let mut current = 0u32;
+        for block in 0..=u16::MAX {
+            let begun = |next: u32| intervals.get(as_index(next)).is_some_and(|(start, _)| *start <= begin(block));
+            while begun(current.saturating_add(1)) {
+                current = current.saturating_add(1);
+            }
+            first.push(current);
+        }
+        first.push(u32::try_from(intervals.len().saturating_sub(1)).unwrap_or(u32::MAX));
+        Self { intervals, first }
     }
 
-    /// The interval that holds the first address of a 16-bit block.
-    fn before(&self, block: u128) -> u32 {
-        let begin = if block > 0xffff { u128::MAX } else { block << 112 };
-        let behind = self.starts.partition_point(|start| *start <= begin);
-        u32::try_from(behind.saturating_sub(1)).unwrap_or(u32::MAX)
-    }
-
-    fn class(&self, address: u128) -> Option<u32> {
-        let block = usize::try_from(address >> 112).ok()?;
-        let low = as_index(*self.first.get(block)?);
-        let high = as_index(*self.first.get(block.saturating_add(1))?);
-        let within = self.starts.get(low..=high)?.partition_point(|start| *start <= address);
-        self.classes.get(low.saturating_add(within).checked_sub(1)?).copied()
+    #[inline]
+    fn class(&self, block: usize, address: A) -> Option<u32> {
+        let [low, high] = *self.first.get(block..)?.first_chunk::<2>()?;
+        let low = as_index(low);
+        let inside = self.intervals.get(low..=as_index(high))?;
+        let within = if inside.len() == 1 { 1 } else { inside.partition_point(|(start, _)| *start <= address) };
+        Some(inside.get(within.checked_sub(1)?)?.1)
     }
 }
 
 /// Where a role begins or ceases to list addresses.
-struct Edge {
-    at: u128,
+struct Edge<A> {
+    at: A,
     role: RoleId,
     begins: bool,
 }
 
-fn edges(roles: &[Role], v4: bool) -> Vec<Edge> {
+/// First address of a range, and the one behind its last if there is one.
+type Span<A> = (A, Option<A>);
+
+fn v4_bits(first: IpAddr, last: IpAddr) -> Option<Span<u32>> {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => Some((first.to_bits(), last.to_bits().checked_add(1))),
+        // A range from IPv4 to IPv6 would hold the rest of IPv4 and the beginning of IPv6; no parser
+        // makes one.
+        (IpAddr::V6(_), _) | (IpAddr::V4(_), IpAddr::V6(_)) => None,
+    }
+}
+
+fn v6_bits(first: IpAddr, last: IpAddr) -> Option<Span<u128>> {
+    match (first, last) {
+        (IpAddr::V6(first), IpAddr::V6(last)) => Some((first.to_bits(), last.to_bits().checked_add(1))),
+        (IpAddr::V4(_), _) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+fn edges<A: Copy + Ord>(roles: &[Role], bits: impl Fn(IpAddr, IpAddr) -> Option<Span<A>>) -> Vec<Edge<A>> {
     let mut edges = Vec::new();
     for (role, listed) in (0u32..).map(RoleId).zip(roles) {
-        for range in listed.addresses.iter().filter(|range| range.start().is_ipv4() == v4 && !range.is_empty()) {
-            let (begin, behind) = match (range.start(), range.end()) {
-                (IpAddr::V4(start), IpAddr::V4(end)) => {
-                    (left_aligned(start.to_bits()), end.to_bits().checked_add(1).map(left_aligned))
-                }
-                (IpAddr::V6(start), IpAddr::V6(end)) => (start.to_bits(), end.to_bits().checked_add(1)),
-                // A range from IPv4 to IPv6 holds the rest of IPv4 and the beginning of IPv6;
-                // no parser makes one.
-                (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => continue,
-            };
+        for range in listed.addresses.iter().filter(|range| !range.is_empty()) {
+            let Some((begin, behind)) = bits(*range.start(), *range.end()) else { continue };
             edges.push(Edge { at: begin, role, begins: true });
             edges.extend(behind.map(|at| Edge { at, role, begins: false }));
         }
@@ -120,20 +147,17 @@ fn edges(roles: &[Role], v4: bool) -> Vec<Edge> {
     edges
 }
 
-fn left_aligned(address: u32) -> u128 {
-    u128::from(address) << 96
-}
-
 /// Distinct sets of roles; class 0 is nobody.
-#[derive(Debug)]
 struct Classes {
-    sets: Vec<Vec<RoleId>>,
+    sets: Lists<RoleId>,
     numbers: HashMap<Vec<RoleId>, u32>,
 }
 
 impl Default for Classes {
     fn default() -> Self {
-        Self { sets: vec![Vec::new()], numbers: HashMap::from([(Vec::new(), 0)]) }
+        let mut sets = Lists::default();
+        sets.push([]);
+        Self { sets, numbers: HashMap::from([(Vec::new(), 0)]) }
     }
 }
 
@@ -143,8 +167,8 @@ impl Classes {
         if let Some(number) = self.numbers.get(&set) {
             return *number;
         }
-        let number = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
-        self.sets.push(set.clone());
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.sets.push(set.iter().copied());
         self.numbers.insert(set, number);
         number
     }

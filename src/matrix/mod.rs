@@ -17,7 +17,11 @@ mod compiled;
 mod diagnostics;
 mod index;
 mod index_address;
+mod index_few;
+mod index_names;
 mod index_port;
+mod index_rows;
+mod lists;
 mod model;
 mod pack;
 mod pack_parse;
@@ -36,6 +40,7 @@ mod waiver;
 pub use addresses::{AddressRange, Player};
 pub use compiled::{Match, Matrix, MatrixParts, name_matches};
 pub use diagnostics::{Fault, Faults, Source};
+pub use index::Played;
 pub use model::{
     Atom, AtomId, Basis, Binding, Direction, Facts, MinimumBasis, Need, PackInfo, Peer, Ports, Role, RoleId, Row,
     RowId, Severity, Standing, Waiver,

@@ -1,0 +1,99 @@
+//! The look-up of a small matrix: the rows at whose ends a class of addresses may stand are bits of
+//! one word, so that one intersection answers for all of them.
+
+use super::compiled::Match;
+use super::index::{End, Ends, Query, as_index};
+use super::index_address::Intervals;
+use super::index_port::Atoms;
+use super::model::{Binding, Direction, RoleId, Row};
+
+/// Sets of rows by who stands at their ends.
+#[derive(Clone, Debug)]
+pub(super) struct Few {
+    by_class: Vec<Sets>,
+    by_role: Vec<Sets>,
+    /// Rows that either end may start.
+    either: u128,
+}
+
+/// Rows as bits: those that somebody may stand at the `from` end of, and at the `to` end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sets {
+    from: u128,
+    to: u128,
+}
+
+impl Sets {
+    const fn or(self, other: Self) -> Self {
+        Self { from: self.from | other.from, to: self.to | other.to }
+    }
+}
+
+impl Few {
+    /// As many rows as a word has bits.
+    pub const MOST_ROWS: usize = 128;
+
+    /// Builds the sets.
+    pub fn new(rows: &[Row], roles: usize, intervals: &Intervals) -> Self {
+        let mut few = Self { by_class: Vec::new(), by_role: vec![Sets::default(); roles], either: 0 };
+        let mut anybody = Sets::default();
+        for (number, row) in (0u32..).zip(rows) {
+            let bit = 1u128.wrapping_shl(number);
+            few.either |= if row.direction == Direction::Either { bit } else { 0 };
+            for role in &row.from {
+                few.set(*role, Sets { from: bit, to: 0 });
+            }
+            for role in &row.to {
+                few.set(*role, Sets { from: 0, to: bit });
+            }
+            anybody = anybody.or(Sets {
+                from: if row.from.is_empty() { bit } else { 0 },
+                to: if row.to.is_empty() { bit } else { 0 },
+            });
+        }
+        let of_class = |roles: &[RoleId]| roles.iter().fold(anybody, |sets, role| sets.or(few.of_role(*role)));
+        few.by_class = intervals.classes().map(of_class).collect();
+        few
+    }
+
+    fn set(&mut self, role: RoleId, sets: Sets) {
+        self.by_role.get_mut(as_index(role.0)).into_iter().for_each(|known| *known = known.or(sets));
+    }
+
+    fn of_role(&self, role: RoleId) -> Sets {
+        self.by_role.get(as_index(role.0)).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn of(&self, end: &End<'_>) -> Sets {
+        let sets = self.by_class.get(as_index(end.class)).copied().unwrap_or_default();
+        if end.by_name.is_empty() {
+            return sets;
+        }
+        end.by_name.iter().fold(sets, |sets, (role, _)| sets.or(self.of_role(role)))
+    }
+
+    /// Appends every atom that fits.
+    #[inline]
+    pub fn matches(&self, ends: &Ends, query: &Query<'_>, found: &mut Vec<Match>) {
+        let (starts, answers) = (self.of(&query.originator), self.of(&query.responder));
+        let rows = starts.from & answers.to | starts.to & answers.from & self.either;
+        if rows == 0 {
+            return;
+        }
+        let by_address = query.is_nameless();
+        let Atoms { list, wide } = query.listed;
+        for atom in list.iter().chain(wide).map(|listed| listed.atom) {
+            if rows.wrapping_shr(atom.row.0) & 1 == 0 {
+                continue;
+            }
+            let address = Some((Binding::Address, Binding::Address));
+            let bound = if by_address { address } else { ends.of(atom.row.0, query) };
+            found.extend(bound.map(|(originator, responder)| Match { atom, originator, responder }));
+        }
+        if !wide.is_empty() {
+            found.sort_unstable();
+            found.dedup();
+        }
+    }
+}
