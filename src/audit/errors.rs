@@ -30,7 +30,7 @@ pub(super) fn excuse(flows: &[Conversation], judged: &mut [Judgement]) {
             judgement.verdict.verdict = Verdict::Baseline;
             judgement.verdict.kind = None;
             judgement.verdict.nearest = None;
-            judgement.verdict.reason = words::reports_on(about);
+            judgement.reason = words::reports_on(about);
             judgement.waiver = None;
         }
     }

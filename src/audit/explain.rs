@@ -9,9 +9,11 @@ use serde::Serialize;
 
 pub use changes::Documents;
 
-use super::model::Verdict;
+use super::grade::Pen;
+use super::judge::Judge;
+use super::model::{FlowVerdict, Verdict};
 use super::verdict::{self, Case, Evidence, Judgement};
-use super::{Kind, judge, role_words, words};
+use super::{Kind, role_words, words};
 use crate::flow::Conversation;
 use crate::ledger::Observation;
 use crate::matrix::{Facts, Faults, Matrix, Peer, RoleId, Row, RowId, Standing};
@@ -84,17 +86,20 @@ pub fn explain(
     documents: Documents<'_>,
 ) -> Result<Option<Explanation>, Faults> {
     let matrix = Matrix::compile(documents.audited, documents.baseline, documents.site)?;
-    let judged = judge(observation, &matrix);
-    let Some((flow, verdict)) = observation.flows.get(index).zip(judged.flows.get(index)) else { return Ok(None) };
-    let rows = considered(observation, &matrix, flow, documents);
-    let changes = match verdict.verdict {
+    let judge = Judge::new(observation, &matrix);
+    let judged = judge.all(observation, Some(index));
+    let Some((flow, judgement)) = observation.flows.get(index).zip(judged.get(index)) else { return Ok(None) };
+    let (verdict, reason) = (judgement.verdict.verdict, judgement.reason.clone());
+    let rows = considered(&judge.evidence, flow, documents);
+    let before: Vec<FlowVerdict> = judged.into_iter().map(|judgement| judgement.verdict).collect();
+    let changes = match verdict {
         Verdict::Expected => Vec::new(),
-        _ => changes::tried(observation, index, &judged.flows, &rows, (&matrix, documents)),
+        _ => changes::tried(observation, index, &before, &rows, (&matrix, documents)),
     };
     Ok(Some(Explanation {
         flow: flow_words(flow),
-        verdict: verdict.verdict.name().to_owned(),
-        reason: verdict.reason.clone(),
+        verdict: verdict.name().to_owned(),
+        reason,
         rows: rows.into_iter().map(|(_, row)| row).collect(),
         changes,
     }))
@@ -107,13 +112,12 @@ pub(super) fn flow_words(flow: &Conversation) -> String {
 }
 
 /// Every row, nearest first, audited rows before others.
-fn considered(
-    observation: &Observation,
-    matrix: &Matrix,
-    flow: &Conversation,
+fn considered<'audit>(
+    evidence: &Evidence<'audit>,
+    flow: &'audit Conversation,
     documents: Documents<'_>,
 ) -> Vec<(RowId, ConsideredRow)> {
-    let evidence = Evidence::new(observation, matrix);
+    let matrix = evidence.matrix;
     let borne = evidence.names.of(flow);
     let responder = borne.names();
     let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
@@ -124,7 +128,7 @@ fn considered(
         transport: flow.transport,
         port: flow.responder.port,
     };
-    let judgement = verdict::judge(&evidence, &Case { flow, facts, borne: &borne });
+    let judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne, pen: Pen::Writes });
     let mut rows: Vec<(RowId, ConsideredRow)> = (0u32..)
         .map(RowId)
         .zip(&matrix.rows)
@@ -202,19 +206,18 @@ fn end(matrix: &Matrix, cell: &'static str, peer: &Peer<'_>, roles: &[RoleId]) -
 
 /// What bytes, names and announcements say, where everything else fits.
 fn proof(row: RowId, judgement: &Judgement) -> Cell {
-    let verdict = &judgement.verdict;
     if let Some((_, kind)) = judgement.contradicted.iter().find(|(atom, _)| atom.row == row) {
         let cell = match kind {
             Kind::WrongName => "name",
             Kind::NotAnnounced => "announced",
             _ => "application",
         };
-        return Cell { cell, fits: false, says: verdict.reason.clone() };
+        return Cell { cell, fits: false, says: judgement.reason.clone() };
     }
     if judgement.undecided.iter().any(|atom| atom.row == row) {
-        return Cell { cell: "evidence", fits: false, says: verdict.reason.clone() };
+        return Cell { cell: "evidence", fits: false, says: judgement.reason.clone() };
     }
-    let fits = verdict.atoms.iter().any(|atom| atom.row == row);
-    let says = if fits { verdict.reason.clone() } else { "the name of the flow is another one".to_owned() };
+    let fits = judgement.verdict.atoms.iter().any(|atom| atom.row == row);
+    let says = if fits { judgement.reason.clone() } else { "the name of the flow is another one".to_owned() };
     Cell { cell: if fits { "evidence" } else { "name" }, fits, says }
 }

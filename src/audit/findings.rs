@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
+use super::grade::Pen;
 use super::group::{Group, group};
 use super::model::{AtomResult, Finding, NextStep, RowResult, RowStatus, Verdict};
 use super::rows::Rows;
-use super::scope::Scope;
 use super::verdict::Judgement;
 use super::waivers::Hit;
 use super::{evidence, time, words};
@@ -115,7 +115,7 @@ fn concerned<'audit>(rows: &Rows<'audit>, id: RowId, atoms: &[u16], status: RowS
 
 fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let key = &group.key;
-    let flows: Vec<&Conversation> = group.flows.iter().map(|(flow, _)| *flow).collect();
+    let flows = &group.flows;
     let open = flows.iter().any(|flow| flow.outcome.is_open());
     let weight = WEIGHTS.iter().find(|(verdict, through, _)| *verdict == key.verdict && *through == open);
     let heard = flows.iter().all(|flow| is_to_many(flow) && !super::is_icmp(flow.transport));
@@ -125,11 +125,12 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let summary = words::group_summary(group);
     let head =
         Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
-    let detail = group.flows.first().map(|(_, verdict)| verdict.reason.clone()).unwrap_or_default();
-    let finding = finding(rows, head, detail, &flows);
+    let first = group.flows.first();
+    let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason).unwrap_or_default();
+    let finding = finding(rows, head, detail, flows);
     let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix, group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
-    Found { finding, flows: places(rows, &flows), next }
+    Found { finding, flows: places(rows, flows), next }
 }
 
 /// Broadcast and multicast: said to everybody, got through to nobody in particular.
@@ -162,9 +163,8 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
 
 /// Questions to which contradicting answers came.
 fn of_races(rows: &Rows<'_>) -> Vec<Found> {
-    let scope = Scope::new(rows.observation, rows.matrix);
     let conflicting = |q: &&Resolution| q.result == ResolutionResult::Conflicting;
-    let ours = |q: &&Resolution| scope.covers_addresses(q.client, q.resolver);
+    let ours = |q: &&Resolution| rows.judge.scope.covers_addresses(q.client, q.resolver);
     let mut races: Vec<_> = rows.observation.resolutions.iter().filter(conflicting).filter(ours).collect();
     races.sort_by(|a, b| (a.client, &a.name, a.asked).cmp(&(b.client, &b.name, b.asked)));
     races.dedup_by(|a, b| (a.client, &a.name) == (b.client, &b.name));
@@ -183,11 +183,10 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
 
 /// Endpoint mappers that name another host than themselves: that is no knowledge, it is a lead astray.
 fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
-    let scope = Scope::new(rows.observation, rows.matrix);
     let mut groups: BTreeMap<(IpAddr, IpAddr, IpAddr), Vec<&Announcement>> = BTreeMap::new();
     for announcement in &rows.observation.announcements {
         let Some(elsewhere) = announcement.elsewhere else { continue };
-        if scope.covers_addresses(announcement.client, announcement.server) {
+        if rows.judge.scope.covers_addresses(announcement.client, announcement.server) {
             let key = (announcement.server, announcement.client, elsewhere);
             groups.entry(key).or_default().push(announcement);
         }

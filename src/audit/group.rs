@@ -32,23 +32,23 @@ pub(super) struct Key {
 pub(super) struct Group<'audit> {
     pub(super) key: Key,
     /// In order of first packet.
-    pub(super) flows: Vec<(&'audit Conversation, &'audit FlowVerdict)>,
+    pub(super) flows: Vec<&'audit Conversation>,
 }
 
 impl Group<'_> {
     /// Distinct destination ports.
     pub(super) fn ports(&self) -> usize {
-        distinct(self.flows.iter().map(|(flow, _)| flow.responder.port))
+        distinct(self.flows.iter().map(|flow| flow.responder.port))
     }
 
     /// Distinct responders.
     pub(super) fn responders(&self) -> usize {
-        distinct(self.flows.iter().map(|(flow, _)| flow.responder.address))
+        distinct(self.flows.iter().map(|flow| flow.responder.address))
     }
 
     /// Distinct originators.
     pub(super) fn originators(&self) -> usize {
-        distinct(self.flows.iter().map(|(flow, _)| flow.originator.address))
+        distinct(self.flows.iter().map(|flow| flow.originator.address))
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn group<'audit>(
     let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
     for (flow, verdict) in flows.iter().zip(verdicts).filter(|(_, verdict)| told(verdict)) {
         let key = key(flow, verdict);
-        groups.entry(key).or_insert_with(|| Group { key, flows: Vec::new() }).flows.push((flow, verdict));
+        groups.entry(key).or_insert_with(|| Group { key, flows: Vec::new() }).flows.push(flow);
     }
     let mut groups: Vec<Group<'audit>> = groups.into_values().collect();
     groups.sort_unstable_by_key(|group| group.key);
@@ -81,7 +81,7 @@ fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
     Key {
         verdict: verdict.verdict,
         kind: verdict.kind,
-        row: verdict.nearest.as_ref().map(|nearest| nearest.row),
+        row: verdict.nearest,
         originator: Some(flow.originator.address),
         responder: Some(flow.responder.address),
         transport: flow.transport,
@@ -110,7 +110,7 @@ fn pair_up(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     }
     let mut groups: Vec<Group<'_>> = together.into_values().collect();
     for group in &mut groups {
-        group.flows.sort_by_key(|(flow, _)| (flow.first, flow.first_frame));
+        group.flows.sort_by_key(|flow| (flow.first, flow.first_frame));
     }
     groups
 }
@@ -128,7 +128,7 @@ fn collapse<'audit>(groups: Vec<Group<'audit>>, wider: impl Fn(&Key) -> Key) -> 
             continue;
         }
         let mut flows: Vec<_> = members.into_iter().flat_map(|group| group.flows).collect();
-        flows.sort_by_key(|(flow, _)| (flow.first, flow.first_frame));
+        flows.sort_by_key(|flow| (flow.first, flow.first_frame));
         result.push(Group { key, flows });
     }
     result

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::grade::Pen;
 use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
 use super::names::Borne;
 use super::rows::Rows;
@@ -30,12 +31,55 @@ pub struct Judged {
 /// Holds what was seen against what is documented.
 #[must_use]
 pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
-    let evidence = Evidence::new(observation, matrix);
-    let scope = Scope::new(observation, matrix);
-    let mut judged: Vec<Judgement> = observation.flows.iter().map(|flow| judge_flow(&evidence, &scope, flow)).collect();
-    errors::excuse(&observation.flows, &mut judged);
-    let (audit, concerned) = write(observation, matrix, &judged);
+    let judge = Judge::new(observation, matrix);
+    let judged = judge.all(observation, None);
+    let (audit, concerned) = write(observation, &judge, &judged);
     Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect(), concerned }
+}
+
+/// What every flow of an observation is judged by.
+pub(super) struct Judge<'audit> {
+    pub(super) evidence: Evidence<'audit>,
+    pub(super) scope: Scope<'audit>,
+}
+
+impl<'audit> Judge<'audit> {
+    /// Reads names, announced ports and the scope off the observation.
+    pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
+        Self { evidence: Evidence::new(observation, matrix), scope: Scope::new(observation, matrix) }
+    }
+
+    /// Every flow in order; only the one at `told` says why.
+    pub(super) fn all(&self, observation: &'audit Observation, told: Option<usize>) -> Vec<Judgement> {
+        let pen = |index| if told == Some(index) { Pen::Writes } else { Pen::Rests };
+        let flows = observation.flows.iter().enumerate();
+        let mut judged: Vec<Judgement> = flows.map(|(index, flow)| self.one(flow, pen(index))).collect();
+        errors::excuse(&observation.flows, &mut judged);
+        judged
+    }
+
+    /// One flow, by itself.
+    pub(super) fn one(&self, flow: &'audit Conversation, pen: Pen) -> Judgement {
+        let evidence = &self.evidence;
+        let borne: Borne<'_> = evidence.names.of(flow);
+        let responder = borne.names();
+        let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
+        let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
+        let facts = Facts {
+            originator: Peer { address: flow.originator.address, names: &originator },
+            responder: Peer { address: flow.responder.address, names: &responder },
+            transport: flow.transport,
+            port: flow.responder.port,
+        };
+        if !self.scope.covers(&facts.originator, &facts.responder) {
+            return bystander(pen);
+        }
+        let mut judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne, pen });
+        if let Some(forgotten) = self.scope.forgotten_of(flow.originator.address, flow.responder.address) {
+            judgement.reason = pen.write(|| format!("{} {}", judgement.reason, words::forgotten(forgotten)));
+        }
+        judgement
+    }
 }
 
 impl Audit {
@@ -51,42 +95,16 @@ impl Audit {
     }
 }
 
-fn judge_flow<'audit>(evidence: &Evidence<'audit>, scope: &Scope<'_>, flow: &'audit Conversation) -> Judgement {
-    let borne: Borne<'_> = evidence.names.of(flow);
-    let responder = borne.names();
-    let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
-    let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
-    let facts = Facts {
-        originator: Peer { address: flow.originator.address, names: &originator },
-        responder: Peer { address: flow.responder.address, names: &responder },
-        transport: flow.transport,
-        port: flow.responder.port,
-    };
-    if scope.covers(&facts.originator, &facts.responder) {
-        let mut judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne });
-        if let Some(forgotten) = scope.forgotten_of(flow.originator.address, flow.responder.address) {
-            judgement.verdict.reason = format!("{} {}", judgement.verdict.reason, words::forgotten(forgotten));
-        }
-        judgement
-    } else {
-        bystander()
-    }
+fn bystander(pen: Pen) -> Judgement {
+    let verdict =
+        FlowVerdict { verdict: Verdict::OutOfScope, kind: None, basis: None, atoms: Vec::new(), nearest: None };
+    let reason = pen.write(words::out_of_scope);
+    Judgement { verdict, reason, contradicted: Vec::new(), undecided: Vec::new(), waiver: None }
 }
 
-fn bystander() -> Judgement {
-    let verdict = FlowVerdict {
-        verdict: Verdict::OutOfScope,
-        kind: None,
-        basis: None,
-        atoms: Vec::new(),
-        nearest: None,
-        reason: words::out_of_scope(),
-    };
-    Judgement { verdict, contradicted: Vec::new(), undecided: Vec::new(), waiver: None }
-}
-
-fn write(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {
-    let rows = Rows::new(matrix, observation, judged);
+fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {
+    let matrix = judge.evidence.matrix;
+    let rows = Rows::new(judge, observation, judged);
     let results = rows.results();
     let found = findings::all(&rows, &results, judged);
     let quality = quality::assess(matrix, observation, judged, &results);

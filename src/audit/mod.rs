@@ -33,7 +33,7 @@ pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
 pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, Kind, Nearest, NextStep,
+    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, Kind, NextStep,
     PackEntry, PeerResult, Quality, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::terms::{FlowVerdict, Kind, Nearest, RowStatus, Verdict};
+pub use super::terms::{FlowVerdict, Kind, RowStatus, Verdict};
 
 /// The answer in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

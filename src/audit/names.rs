@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::grade::{Grade, Graded};
+use super::grade::Graded;
 use super::model::Kind;
+use super::verdict::Case;
 use super::{payload, words};
 use crate::dissect::{Application, Claim, ClaimSource};
 use crate::flow::Conversation;
@@ -84,49 +85,52 @@ impl<'audit> Names<'audit> {
     }
 
     /// What DNS and the flow itself say together about `name`.
-    pub(super) fn grade(&self, name: &str, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
+    pub(super) fn grade(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
+        let (borne, frame) = (case.borne, case.flow.first_frame);
         let bound = borne.bound.iter().find(|binding| binding.name == name);
         let claim = borne.claims.iter().find(|claim| claim.name == name);
         match (bound, claim) {
             (Some(bound), Some(claim)) => {
-                let reason = words::agreed(name, bound.answer, claim.source, flow.first_frame);
+                let reason = case.pen.write(|| words::agreed(name, bound.answer, claim.source, frame));
                 Graded::at_least(minimum, Basis::Agreed, reason)
             }
-            (Some(bound), None) => unclaimed(bound, borne, flow, minimum),
-            (None, Some(claim)) => self.unbound(claim, borne, flow, minimum),
-            (None, None) => Graded { grade: Grade::Absent, reason: String::new() },
+            (Some(bound), None) => unclaimed(bound, case, minimum),
+            (None, Some(claim)) => self.unbound(claim, case, minimum),
+            (None, None) => Graded::absent(),
         }
     }
 
     /// The flow claims a name that DNS did not give to this client for this address.
-    fn unbound(&self, claim: &Claim, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
-        let client = flow.originator.address;
+    fn unbound(&self, claim: &Claim, case: &Case<'_>, minimum: Basis) -> Graded {
+        let (flow, borne, pen) = (case.flow, case.borne, case.pen);
+        let (client, frame) = (flow.originator.address, flow.first_frame);
         let own = self.races.get(&(client, claim.name.as_str()));
         let race = own.or_else(|| self.raced.get(claim.name.as_str())).filter(|race| race.asked <= flow.first);
         if let Some(race) = race {
-            return Graded::against(Kind::WrongName, words::dns_race(&claim.name, race.question, flow.first_frame));
+            let reason = pen.write(|| words::dns_race(&claim.name, race.question, frame));
+            return Graded::against(Kind::WrongName, reason);
         }
         // What resolvers told others is one body of knowledge with what they told this client:
         // otherwise the loss of the client's own answer could turn a contradiction into a match.
         if let Some(told) = borne.told.iter().find(|binding| binding.name == claim.name) {
-            let reason = words::told_another(claim, told.client, told.answer, flow.first_frame);
+            let reason = pen.write(|| words::told_another(claim, told.client, told.answer, frame));
             return Graded::at_least(minimum, Basis::Dns, reason);
         }
         if let Some(other) = borne.bound.first() {
-            let reason = words::claim_against_dns(claim, &other.name, other.answer, flow.first_frame);
+            let reason = pen.write(|| words::claim_against_dns(claim, &other.name, other.answer, frame));
             return Graded::against(Kind::WrongName, reason);
         }
         let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
         if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
-            let reason = words::stale(claim, flow.first.since(stale.until), stale.answer);
+            let reason = pen.write(|| words::stale(claim, flow.first.since(stale.until), stale.answer));
             return Graded::at_least(minimum, Basis::Sni, reason);
         }
         // This client knew the name by other addresses at this very time: the claim is not cold cache.
         if let Some(elsewhere) = given.iter().find(|binding| holds(binding, flow.first)) {
-            let reason = words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, flow.first_frame);
+            let reason = pen.write(|| words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, frame));
             return Graded::against(Kind::WrongName, reason);
         }
-        Graded::at_least(minimum, Basis::Sni, words::claim_only(claim, flow.first_frame))
+        Graded::at_least(minimum, Basis::Sni, pen.write(|| words::claim_only(claim, frame)))
     }
 }
 
@@ -142,24 +146,25 @@ impl<'audit> Borne<'audit> {
 }
 
 /// DNS gave the name, and the flow does not repeat it.
-fn unclaimed(bound: &Binding, borne: &Borne<'_>, flow: &Conversation, minimum: Basis) -> Graded {
+fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
+    let (flow, borne, pen) = (case.flow, case.borne, case.pen);
     let mut heard = borne.bound.iter().chain(&borne.told);
     if heard.any(|other| borne.claims.iter().any(|claim| claim.name == other.name)) {
         // One address, several names, and the flow says which of the others it means.
-        return Graded { grade: Grade::Absent, reason: String::new() };
+        return Graded::absent();
     }
     if let Some(claim) = borne.claims.iter().find(|claim| claim.source != ClaimSource::Connect) {
-        let reason = words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame);
+        let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame));
         return Graded::against(Kind::WrongName, reason);
     }
     if borne.bound.len() > 1 {
-        let names: Vec<&str> = borne.bound.iter().map(|binding| binding.name.as_str()).collect();
-        return Graded::undecided(words::shared_address(flow.responder.address, &names));
+        let names = || borne.bound.iter().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
+        return Graded::undecided(pen.write(|| words::shared_address(flow.responder.address, &names())));
     }
     if payload::is_lossy(flow) {
-        return Graded::undecided(words::lost(flow));
+        return Graded::undecided(pen.write(|| words::lost(flow)));
     }
-    Graded::at_least(minimum, Basis::Dns, words::dns_only(&bound.name, bound.answer))
+    Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)))
 }
 
 fn holds(binding: &Binding, at: Timestamp) -> bool {

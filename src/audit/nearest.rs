@@ -2,23 +2,17 @@
 
 use std::cmp::Reverse;
 
-use super::model::{FlowVerdict, Kind, Nearest, Verdict};
+use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
 use super::verdict::Case;
 use super::{names, words};
 use crate::flow::DirectionBasis;
 use crate::matrix::{Atom, Matrix, Peer, RoleId, Row, RowId, Standing};
 
-/// The verdict on a flow that no atom fits: unexpected, unless what was captured cannot tell.
-pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> FlowVerdict {
-    let doubt = |row: RowId, reason: String| FlowVerdict {
-        verdict: Verdict::Unresolved,
-        kind: None,
-        basis: None,
-        atoms: Vec::new(),
-        nearest: Some(Nearest { row, differs: reason.clone() }),
-        reason,
-    };
+/// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
+pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String) {
+    let verdict = |verdict, kind, nearest| FlowVerdict { verdict, kind, basis: None, atoms: Vec::new(), nearest };
+    let doubt = |row, reason| (verdict(Verdict::Unresolved, None, Some(row)), reason);
     if let Some((row, reason)) = unnamed(matrix, case).or_else(|| unbound(matrix, case)) {
         return doubt(row, reason);
     }
@@ -26,12 +20,12 @@ pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> FlowVerdict {
     if let Some(Candidate { cells: Cells::Reversed, row, .. }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {
-        return doubt(row, words::direction_unknown());
+        return doubt(row, case.pen.write(words::direction_unknown));
     }
     let kind = best.as_ref().map_or(Kind::Unlisted, |candidate| candidate.cells.kind());
-    let nearest = best.map(|candidate| Nearest { row: candidate.row, differs: differs(matrix, case, &candidate) });
-    let reason = nearest.as_ref().map_or_else(words::nothing_like_it, |nearest| nearest.differs.clone());
-    FlowVerdict { verdict: Verdict::Unexpected, kind: Some(kind), basis: None, atoms: Vec::new(), nearest, reason }
+    let why = || best.as_ref().map_or_else(words::nothing_like_it, |candidate| differs(matrix, case, candidate));
+    let reason = case.pen.write(why);
+    (verdict(Verdict::Unexpected, Some(kind), best.map(|candidate| candidate.row)), reason)
 }
 
 /// Which cells of a row a flow shares, most telling last.
@@ -154,7 +148,7 @@ fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
         let usable = row.standing != Standing::NotApplicable;
         usable && named(row) && plays(matrix, &case.facts.originator, &row.from)
     })?;
-    Some((row, words::no_name(case.flow)))
+    Some((row, case.pen.write(|| words::no_name(case.flow))))
 }
 
 /// An audited row would fit if somebody played the role that nobody plays here. A baseline only
@@ -177,7 +171,7 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let Standing::Unbound(role) = found.standing else { return None };
     let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
     let title = matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
-    Some((row, words::nobody_plays(title, who, &found.id)))
+    Some((row, case.pen.write(|| words::nobody_plays(title, who, &found.id))))
 }
 
 /// The first row that passes `test` with an atom of this service that the bytes do not contradict.

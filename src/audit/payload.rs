@@ -9,14 +9,14 @@ use crate::matrix::Atom;
 use crate::wire::Transport;
 
 /// What the bytes say about an atom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bytes {
     /// They are what the row says.
     Agree,
     /// Not captured, or not telling.
     Silent,
-    /// They are something else; the sentence says what.
-    Contradict(String),
+    /// They are something else: what they are, or `None` for bytes that no recogniser knows.
+    Contradict(Option<Application>),
 }
 
 /// Applications whose first bytes a recogniser always knows when it sees the start of the flow.
@@ -47,14 +47,19 @@ pub(super) fn compare(flow: &Conversation, atom: &Atom) -> Bytes {
     };
     match application(flow) {
         Some(seen) if seen.fulfils(documented) => Bytes::Agree,
-        Some(seen) => Bytes::Contradict(words::other_protocol(seen.name(), documented.name(), flow.first_frame)),
-        None if is_foreign(flow) && COMPLETE.contains(&documented) => {
-            Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
-        }
-        None if is_foreign_datagram(flow) && COMPLETE_DATAGRAMS.contains(&documented) => {
-            Bytes::Contradict(words::foreign_bytes(documented.name(), flow.first_frame))
-        }
+        Some(seen) => Bytes::Contradict(Some(seen)),
+        None if is_foreign(flow) && COMPLETE.contains(&documented) => Bytes::Contradict(None),
+        None if is_foreign_datagram(flow) && COMPLETE_DATAGRAMS.contains(&documented) => Bytes::Contradict(None),
         None => Bytes::Silent,
+    }
+}
+
+/// The sentence for bytes that contradict an atom.
+pub(super) fn contradiction(flow: &Conversation, atom: &Atom, seen: Option<Application>) -> String {
+    let documented = atom.application.map(Application::name).unwrap_or_default();
+    match seen {
+        Some(seen) => words::other_protocol(seen.name(), documented, flow.first_frame),
+        None => words::foreign_bytes(documented, flow.first_frame),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
 use super::tally::Tally;
 use super::verdict::Judgement;
@@ -13,6 +14,7 @@ use crate::matrix::{AtomId, Matrix, Need, Row, RowId, Standing};
 
 /// What rows are judged by.
 pub(super) struct Rows<'audit> {
+    pub(super) judge: &'audit Judge<'audit>,
     pub(super) matrix: &'audit Matrix,
     pub(super) observation: &'audit Observation,
     pub(super) tallies: BTreeMap<AtomId, Tally<'audit>>,
@@ -24,10 +26,12 @@ pub(super) struct Rows<'audit> {
 
 impl<'audit> Rows<'audit> {
     /// Sorts the flows by the atoms that they speak for.
-    pub(super) fn new(matrix: &'audit Matrix, observation: &'audit Observation, judged: &[Judgement]) -> Self {
+    pub(super) fn new(judge: &'audit Judge<'audit>, observation: &'audit Observation, judged: &[Judgement]) -> Self {
+        let matrix = judge.evidence.matrix;
         let drops = observation.inputs.iter().any(|input| input.reported_drops > 0);
         let lossy = drops || observation.counters.folded_flows > 0;
-        let mut rows = Self { matrix, observation, tallies: BTreeMap::new(), nameless: BTreeMap::new(), lossy };
+        let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
+        let mut rows = Self { judge, matrix, observation, tallies, nameless, lossy };
         for (flow, judgement) in observation.flows.iter().zip(judged) {
             for id in &judgement.verdict.atoms {
                 let Some(atom) = matrix.atom(*id) else { continue };
@@ -50,7 +54,7 @@ impl<'audit> Rows<'audit> {
         }
         let FlowVerdict { verdict, nearest, .. } = &judgement.verdict;
         if let (Verdict::Unresolved, Some(nearest), true) = (verdict, nearest, judgement.undecided.is_empty()) {
-            let doubt = self.nameless.entry(nearest.row).or_default();
+            let doubt = self.nameless.entry(*nearest).or_default();
             *doubt = doubt.saturating_add(1);
         }
     }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::grade::{Grade, Graded};
+use super::grade::Graded;
 use super::model::Kind;
 use super::payload::{self, Bytes};
+use super::verdict::Case;
 use super::words;
 use crate::dissect::{Application, Payload};
 use crate::flow::{Conversation, Outcome};
@@ -45,82 +46,91 @@ impl<'audit> Announced<'audit> {
     }
 
     /// What the flow proves about the dynamic port that it uses.
-    pub(super) fn grade(&self, flow: &Conversation, atom: &Atom, minimum: Basis) -> Graded {
+    pub(super) fn grade(&self, case: &Case<'_>, atom: &Atom, minimum: Basis) -> Graded {
         match atom.application {
-            Some(Application::Tds) => instance(flow, atom, self.of(flow, true), minimum),
-            _ => self.grade_rpc(flow, minimum),
+            Some(Application::Tds) => instance(case, atom, self.of(case.flow, true), minimum),
+            _ => self.grade_rpc(case, minimum),
         }
     }
 
-    fn grade_rpc(&self, flow: &Conversation, minimum: Basis) -> Graded {
+    fn grade_rpc(&self, case: &Case<'_>, minimum: Basis) -> Graded {
+        let flow = case.flow;
         let announced = self.of(flow, false);
         match &flow.payload {
             Payload::Recognised(recognised) => match recognised.application {
-                Some(Application::Dcerpc | Application::Epm) => spoken(flow, announced, minimum),
+                Some(Application::Dcerpc | Application::Epm) => spoken(case, announced, minimum),
                 Some(other) => {
-                    let reason = words::other_protocol(other.name(), Application::Dcerpc.name(), flow.first_frame);
-                    Graded::against(Kind::WrongProtocol, reason)
+                    let documented = Application::Dcerpc.name();
+                    let reason = || words::other_protocol(other.name(), documented, flow.first_frame);
+                    Graded::against(Kind::WrongProtocol, case.pen.write(reason))
                 }
-                None => unspoken(flow, announced, minimum),
+                None => unspoken(case, announced, minimum),
             },
-            Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(flow, announced),
-            Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(flow, announced, minimum),
+            Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(case, announced),
+            Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(case, announced, minimum),
         }
     }
 }
 
 /// A flow to the port of a SQL Server instance. Such a port may be any, so one that nobody announced
 /// and that speaks something else is not of this row.
-fn instance(flow: &Conversation, atom: &Atom, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+fn instance(case: &Case<'_>, atom: &Atom, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    let (flow, pen) = (case.flow, case.pen);
     let port = flow.responder.port;
     match (payload::compare(flow, atom), announced) {
-        (Bytes::Contradict(reason), Some(_)) => Graded::against(Kind::WrongProtocol, reason),
-        (Bytes::Contradict(reason), None) => Graded { grade: Grade::Absent, reason },
-        (Bytes::Silent, Some(_)) if payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
+        (Bytes::Contradict(seen), Some(_)) => {
+            Graded::against(Kind::WrongProtocol, pen.write(|| payload::contradiction(flow, atom, seen)))
+        }
+        (Bytes::Contradict(_), None) => Graded::absent(),
+        (Bytes::Silent, Some(_)) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
         (Bytes::Agree | Bytes::Silent, Some(announcement)) => {
-            let reason = words::announced_instance(port, &announcement.interface, announcement.frame);
-            Graded::at_least(minimum, Basis::Announced, reason)
+            let reason = || words::announced_instance(port, &announcement.interface, announcement.frame);
+            Graded::at_least(minimum, Basis::Announced, pen.write(reason))
         }
         (Bytes::Agree | Bytes::Silent, None) => {
-            Graded::at_least(minimum, Basis::Range, words::unannounced_instance(port))
+            Graded::at_least(minimum, Basis::Range, pen.write(|| words::unannounced_instance(port)))
         }
     }
 }
 
 /// The flow speaks DCE/RPC.
-fn spoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+fn spoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    let (flow, pen) = (case.flow, case.pen);
     let interfaces = payload::recognised(flow).map(|r| r.interfaces.as_slice()).unwrap_or_default();
     if let Some((interface, _)) = interfaces.iter().find(|(_, accepted)| *accepted) {
-        return Graded::at_least(minimum, Basis::Bind, words::bound_interface(interface));
+        return Graded::at_least(minimum, Basis::Bind, pen.write(|| words::bound_interface(interface)));
     }
     // A request can only name a presentation context that a bind_ack accepted before (C706 12.6.4),
     // so calls that are answered on a connection older than the capture prove the bind.
     let answered = flow.sent.payload > 0 && flow.received.payload > 0;
     if flow.outcome == Outcome::Midstream && answered && interfaces.is_empty() {
-        return Graded::at_least(minimum, Basis::Bind, words::implied_bind());
+        return Graded::at_least(minimum, Basis::Bind, pen.write(words::implied_bind));
     }
-    unspoken(flow, announced, minimum)
+    unspoken(case, announced, minimum)
 }
 
 /// The bytes do not say: only an announcement can.
-fn unspoken(flow: &Conversation, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> Graded {
+    let (flow, pen) = (case.flow, case.pen);
+    let port = flow.responder.port;
     match announced {
-        Some(_) if payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
+        Some(_) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
         Some(announcement) => {
-            let reason = words::announced(flow.responder.port, announcement.frame);
+            let reason = pen.write(|| words::announced(port, announcement.frame));
             Graded::at_least(minimum, Basis::Announced, reason)
         }
-        None => Graded::at_least(minimum, Basis::Range, words::only_in_range(flow.responder.port)),
+        None => Graded::at_least(minimum, Basis::Range, pen.write(|| words::only_in_range(port))),
     }
 }
 
 /// The bytes were captured and are not DCE/RPC.
-fn foreign(flow: &Conversation, announced: Option<&Announcement>) -> Graded {
+fn foreign(case: &Case<'_>, announced: Option<&Announcement>) -> Graded {
+    let (port, frame) = (case.flow.responder.port, case.flow.first_frame);
     match announced {
         Some(announcement) => {
-            let reason = words::announced_but_foreign(flow.responder.port, announcement.frame, flow.first_frame);
-            Graded::against(Kind::WrongProtocol, reason)
+            let reason = || words::announced_but_foreign(port, announcement.frame, frame);
+            Graded::against(Kind::WrongProtocol, case.pen.write(reason))
         }
-        None => Graded::against(Kind::NotAnnounced, words::not_announced(flow.responder.port, flow.first_frame)),
+        None => Graded::against(Kind::NotAnnounced, case.pen.write(|| words::not_announced(port, frame))),
     }
 }

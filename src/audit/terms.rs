@@ -87,16 +87,8 @@ impl Kind {
     }
 }
 
-/// The row that comes nearest to a flow, and the cell that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nearest {
-    /// The row.
-    pub row: RowId,
-    /// Which cell differs, in words (`destination 10.77.50.66 is not one of domain-controllers`).
-    pub differs: String,
-}
-
-/// The verdict on one conversation; parallel to `Observation::flows`.
+/// The verdict on one conversation; parallel to `Observation::flows`. Why it is so is told for single
+/// flows, by [`explain`](super::explain).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowVerdict {
     /// What we think of it.
@@ -108,9 +100,7 @@ pub struct FlowVerdict {
     /// Every atom that fits, sorted.
     pub atoms: Vec<AtomId>,
     /// The nearest row, where none fits.
-    pub nearest: Option<Nearest>,
-    /// Why, in one sentence for the reader.
-    pub reason: String,
+    pub nearest: Option<RowId>,
 }
 
 /// How a row came out (design section 1).

@@ -1,8 +1,8 @@
 //! One flow in, its verdict out: every atom that fits by address, port or name is graded by the
 //! evidence, and the best grade decides. Nothing here upgrades for lack of evidence.
 
-use super::grade::{Grade, Graded};
-use super::model::{FlowVerdict, Kind, Nearest, Verdict};
+use super::grade::{Grade, Graded, Pen};
+use super::model::{FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
 use super::payload::{self, Bytes};
 use super::rpc::Announced;
@@ -32,12 +32,15 @@ pub(super) struct Case<'case> {
     pub(super) flow: &'case Conversation,
     pub(super) facts: Facts<'case>,
     pub(super) borne: &'case Borne<'case>,
+    pub(super) pen: Pen,
 }
 
 /// A verdict and what the rows need to know beside it.
 #[derive(Clone, Debug)]
 pub(super) struct Judgement {
     pub(super) verdict: FlowVerdict,
+    /// Why, in one sentence for the reader; empty while the pen rests.
+    pub(super) reason: String,
     /// Atoms whose address and port fit, and that the bytes or the name contradict.
     pub(super) contradicted: Vec<(AtomId, Kind)>,
     /// Atoms that the evidence points at without deciding.
@@ -55,8 +58,10 @@ pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
         .map(|found| (found.atom, grade(evidence, case, found)))
         .filter(|(_, graded)| graded.grade != Grade::Absent)
         .collect();
+    let (verdict, reason) = conclude(matrix, case, &graded);
     let mut judgement = Judgement {
-        verdict: conclude(matrix, case, &graded),
+        verdict,
+        reason,
         contradicted: pick(&graded, |grade| match grade {
             Grade::Contradicted(kind) => Some(kind),
             Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
@@ -79,43 +84,42 @@ fn is_live(matrix: &Matrix, atom: AtomId) -> bool {
 
 /// Holds every kind of evidence against one atom; the weakest link decides.
 fn grade(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> Graded {
-    let flow = case.flow;
-    let Some(atom) = evidence.matrix.atom(found.atom) else {
-        return Graded { grade: Grade::Absent, reason: String::new() };
-    };
+    let (flow, pen) = (case.flow, case.pen);
+    let Some(atom) = evidence.matrix.atom(found.atom) else { return Graded::absent() };
     let minimum = evidence.matrix.minimum;
     let bytes = if atom.announced { Bytes::Silent } else { payload::compare(flow, atom) };
-    if let Bytes::Contradict(reason) = bytes {
-        let kind = Kind::WrongProtocol;
-        return if names_fit(evidence, case, found) { Graded::against(kind, reason) } else { absent() };
+    if let Bytes::Contradict(seen) = bytes {
+        let fits = names_fit(evidence, case, found);
+        let against = || payload::contradiction(flow, atom, seen);
+        return if fits { Graded::against(Kind::WrongProtocol, pen.write(against)) } else { Graded::absent() };
     }
     let by_name = match found.responder {
         Binding::Name(index) => {
             let name = case.facts.responder.names.get(index).copied().unwrap_or_default();
-            Some(evidence.names.grade(name, case.borne, flow, minimum.name))
+            Some(evidence.names.grade(name, case, minimum.name))
         }
         Binding::Address => None,
     };
     let graded = match by_name {
         Some(named) if !matches!(named.grade, Grade::Fits(_)) => named,
-        _ if atom.announced => evidence.announced.grade(flow, atom, minimum.rpc),
+        _ if atom.announced => evidence.announced.grade(case, atom, minimum.rpc),
         Some(named) => named,
-        None if bytes == Bytes::Agree => Graded::at_least(minimum.address, Basis::Payload, words::by_payload()),
-        None if atom.application.is_some() && payload::is_lossy(flow) => Graded::undecided(words::lost(flow)),
-        None => Graded::at_least(minimum.address, Basis::Address, words::by_address(flow)),
+        None if bytes == Bytes::Agree => {
+            Graded::at_least(minimum.address, Basis::Payload, pen.write(words::by_payload))
+        }
+        None if atom.application.is_some() && payload::is_lossy(flow) => {
+            Graded::undecided(pen.write(|| words::lost(flow)))
+        }
+        None => Graded::at_least(minimum.address, Basis::Address, pen.write(|| words::by_address(flow))),
     };
     doubt(evidence.matrix, case, found, graded)
-}
-
-fn absent() -> Graded {
-    Graded { grade: Grade::Absent, reason: String::new() }
 }
 
 /// Whether the responder may be who the row means at all.
 fn names_fit(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> bool {
     let Binding::Name(index) = found.responder else { return true };
     let name = case.facts.responder.names.get(index).copied().unwrap_or_default();
-    evidence.names.grade(name, case.borne, case.flow, evidence.matrix.minimum.name).grade != Grade::Absent
+    evidence.names.grade(name, case, evidence.matrix.minimum.name).grade != Grade::Absent
 }
 
 /// Contradicting bytes and an unknown direction turn a fit into a doubt.
@@ -124,18 +128,18 @@ fn doubt(matrix: &Matrix, case: &Case<'_>, found: &Match, graded: Graded) -> Gra
         return graded;
     }
     if case.flow.ambiguous {
-        return Graded::undecided(words::ambiguous());
+        return Graded::undecided(case.pen.write(words::ambiguous));
     }
     let one_way = matrix.row(found.atom.row).is_some_and(|row| row.direction == Direction::Forward);
     let stream = matches!(case.flow.transport, Transport::TCP | Transport::SCTP);
     if one_way && stream && case.flow.direction_basis == DirectionBasis::First {
-        return Graded::undecided(words::direction_unknown());
+        return Graded::undecided(case.pen.write(words::direction_unknown));
     }
     graded
 }
 
 /// The best grade decides; audited rows come before baseline rows.
-fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> FlowVerdict {
+fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
     let fits = |audited: bool| {
         let wanted = move |atom: AtomId| super::is_audited(matrix, atom.row) == audited;
         graded.iter().filter(move |(atom, g)| wanted(*atom) && matches!(g.grade, Grade::Fits(_)))
@@ -152,18 +156,13 @@ fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> Fl
     let best = strongest.min_by_key(|(basis, _)| *basis);
     let mut atoms: Vec<AtomId> = fits(true).chain(fits(false)).map(|(atom, _)| *atom).collect();
     atoms.sort_unstable();
-    FlowVerdict {
-        verdict,
-        kind: None,
-        basis: best.map(|(basis, _)| basis),
-        atoms,
-        nearest: None,
-        reason: best.map(|(_, graded)| graded.reason.clone()).unwrap_or_default(),
-    }
+    let basis = best.map(|(basis, _)| basis);
+    let reason = best.map(|(_, graded)| graded.reason.clone()).unwrap_or_default();
+    (FlowVerdict { verdict, kind: None, basis, atoms, nearest: None }, reason)
 }
 
 /// No atom fits: a contradiction, a doubt, or nothing at all.
-fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> FlowVerdict {
+fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
     let against = graded.iter().find_map(|(atom, g)| match g.grade {
         Grade::Contradicted(kind) => Some((Verdict::Mismatched, Some(kind), *atom, g)),
         Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
@@ -173,14 +172,10 @@ fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> FlowV
         undecided.map(|(atom, g)| (Verdict::Unresolved, None, *atom, g))
     };
     match against.or_else(doubt) {
-        Some((verdict, kind, atom, graded)) => FlowVerdict {
-            verdict,
-            kind,
-            basis: None,
-            atoms: Vec::new(),
-            nearest: Some(Nearest { row: atom.row, differs: graded.reason.clone() }),
-            reason: graded.reason.clone(),
-        },
+        Some((verdict, kind, atom, graded)) => {
+            let verdict = FlowVerdict { verdict, kind, basis: None, atoms: Vec::new(), nearest: Some(atom.row) };
+            (verdict, graded.reason.clone())
+        }
         None => nearest::unlisted(matrix, case),
     }
 }

@@ -124,7 +124,7 @@ impl Serialize for Line {
 fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surroundings<'_>) -> [Cell; COLUMNS.len()] {
     let place = flow.first_frame;
     let input = usize::try_from(place.input).ok().and_then(|index| around.seen.inputs.get(index));
-    let nearest = verdict.nearest.as_ref().and_then(|nearest| around.matrix.row(nearest.row));
+    let nearest = verdict.nearest.and_then(|row| around.matrix.row(row));
     [
         Cell::Number(number),
         Cell::Text(words::time(flow.first)),
@@ -298,7 +298,6 @@ mod tests {
             basis: Some(Basis::Sni),
             atoms: Vec::new(),
             nearest: None,
-            reason: String::new(),
         };
         let mut written = Vec::new();
         write(&mut written, form, &seen(name), &[verdict], &matrix()).unwrap();

@@ -1,7 +1,7 @@
 //! Every verdict, kind and basis.
 
 use super::support::{matrix, observation, waiver};
-use crate::audit::judge;
+use crate::audit::{Finding, judge};
 use crate::matrix::{Basis, Matrix};
 
 /// The verdict on the last flow as `verdict kind basis rows [nearest]`, dashes for nothing.
@@ -11,7 +11,7 @@ fn verdict(lines: &str, matrix: &Matrix) -> String {
     let last = judged.flows.last().unwrap();
     let mut rows: Vec<&str> = last.atoms.iter().map(|atom| matrix.row(atom.row).unwrap().id.as_str()).collect();
     rows.dedup();
-    let nearest = last.nearest.as_ref().map(|nearest| matrix.row(nearest.row).unwrap().id.as_str());
+    let nearest = last.nearest.map(|row| matrix.row(row).unwrap().id.as_str());
     let shown = if rows.is_empty() { nearest.unwrap_or("-").to_owned() } else { rows.join("+") };
     let kind = last.kind.map_or("-", crate::audit::Kind::name).replace(' ', "-");
     format!("{} {kind} {} {shown}", last.verdict.name(), last.basis.map_or("-", Basis::name))
@@ -242,7 +242,8 @@ fn an_address_that_the_site_forgot() {
         let lines = format!("{card}\n{flow}");
         assert_eq!(verdict(&lines, &matrix), expected, "{lines}");
         let judged = judge(&observation(&lines, 100), &matrix);
-        let told = judged.flows.last().unwrap().reason.contains("The site does not list fd00::5");
+        let unlisted = |finding: &Finding| finding.detail.contains("The site does not list fd00::5");
+        let told = judged.audit.findings.iter().any(unlisted);
         let gap = judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The site does not list fd00::5"));
         assert_eq!((told, gap), (expected.starts_with("unexpected"), expected.starts_with("unexpected")), "{lines}");
     }
