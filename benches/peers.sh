@@ -1,57 +1,98 @@
 #!/usr/bin/env bash
-# CPU time of an audit against that of other programs on the same capture: each pair alternates, and
-# the figure is the median of the ratios, flowaudit first, so below 1 flowaudit takes less. Programs
-# that are not installed are named and left out. The audit is the whole one, with its report.
+# CPU time of a whole audit, its report included, against that of other programs on the same capture,
+# as a Markdown table: each pair alternates, and a ratio is the median over the pairs of flowaudit's user
+# and system time by the other's, so below 1 flowaudit takes less. Last comes peak memory. Programs that
+# are not installed, or that cannot read a capture, are said and left out. The load of the machine moves
+# both sides of a pair; bare seconds mean little.
 #
-#   benches/peers.sh [WORKLOAD] [SIZE] [PAIRS]        W1, 1GB and 3 unless said otherwise
+#   benches/peers.sh [--quick] [PAIRS]        3 pairs unless said otherwise; --quick takes a tenth of the sizes
+#
+# Debian: apt-get install tcpdump softflowd nfdump argus-server tshark libndpi-bin time
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-workload=${1:-W1}
-size=${2:-1GB}
-pairs=${3:-3}
+full=1000 slice=100 middle=300
+[ "${1:-}" != "--quick" ] || { full=100 slice=10 middle=30; shift; }
+pairs=${1:-3}
 [ "$pairs" -ge 1 ] || { echo "at least one pair is needed" >&2; exit 2; }
 cargo build --release --quiet --bin flowaudit --example workload
+CARGO_TARGET_DIR=target/peers cargo build --release --quiet --locked --manifest-path benches/peers/Cargo.toml
+audit=$PWD/target/release/flowaudit
+other=$PWD/target/peers/release
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-capture=$out/capture
-target/release/examples/workload "$workload" "$size" "$capture"
 mkdir "$out/flows"
+
+# made WORKLOAD MEGABYTES: the path of the capture, written when first asked for.
+made() {
+  local path=$out/$1-$2
+  [ -e "$path" ] || target/release/examples/workload "$1" "$2MB" "$path" >/dev/null
+  echo "$path"
+}
 
 # seconds COMMAND…: user and system time, as bash measures it, of a command that must not fail.
 # An audit that finds something ends with 1, one with incomplete evidence with 3.
 seconds() {
   local code=0 TIMEFORMAT='%U %S'
-  { time "$@" >"$out/said" 2>&1; } 2>"$out/time" || code=$?
+  { time timeout 900 "$@" >"$out/said" 2>&1; } 2>"$out/time" || code=$?
   case "$code" in
     0) ;;
-    1|3) [ "$1" = target/release/flowaudit ] || return 1 ;;
+    1|3) [ "$1" = "$audit" ] || return 1 ;;
     *) return 1 ;;
   esac
   awk '{print $1 + $2}' "$out/time"
 }
 
-audit() { seconds target/release/flowaudit audit "$capture" --site benches/site.toml; }
-
-# against NAME COMMAND…
-against() {
-  local name=$1 own other
-  shift
-  command -v "$1" >/dev/null || { echo "$name: not installed, left out"; return; }
-  : >"$out/ratios"
-  for _ in $(seq "$pairs"); do
-    own=$(audit) || { cat "$out/said" >&2; exit 2; }
-    other=$(seconds "$@") || { echo "$name: failed on $workload, left out"; return; }
-    echo "$own $other" | awk '{printf "%.3f %s %s\n", $1 / ($2 > 0 ? $2 : 0.001), $1, $2}' >>"$out/ratios"
-  done
-  sort -n "$out/ratios" | awk -v name="$name" '{r[NR] = $1; a[NR] = $2; b[NR] = $3}
-    END {m = int((NR + 1) / 2)
-      printf "%s: ratio %s (%s to %s); flowaudit %s s, peer %s s\n", name, r[m], r[1], r[NR], a[m], b[m]}'
+# line WHAT RATIO RANGE BAR: one line of the table.
+line() {
+  awk -v what="$1" -v ratio="$2" -v range="$3" -v bar="$4" 'BEGIN {
+    verdict = bar == "" ? "" : (ratio <= bar ? "met" : "missed")
+    printf "| %s | %.3f | %s | %s | %s |\n", what, ratio, range, bar == "" ? "" : sprintf("%.3g", bar), verdict }'
 }
 
-against "tcpdump with the matrix as BPF" tcpdump -r "$capture" -w /dev/null -F benches/matrix.bpf
-against "softflowd" softflowd -r "$capture" -n 127.0.0.1:9
-against "nfpcapd" nfpcapd -r "$capture" -l "$out/flows"
-against "argus" argus -X -r "$capture" -w /dev/null
-against "capinfos" capinfos -c "$capture"
-against "tshark conversations" tshark -n -r "$capture" -qz conv,tcp
+# pair WHAT BAR OWN-CAPTURE COMMAND…: the audit of a capture against a command.
+pair() {
+  local what=$1 bar=$2 capture=$3 own peer
+  shift 3
+  command -v "$1" >/dev/null || { echo "$what: $1 is not installed, left out" >&2; return; }
+  : >"$out/ratios"
+  for _ in $(seq "$pairs"); do
+    own=$(seconds "$audit" audit "$capture" --site benches/site.toml) || { cat "$out/said" >&2; exit 2; }
+    peer=$(seconds "$@") || { echo "$what: it failed, left out" >&2; return; }
+    awk -v own="$own" -v peer="$peer" 'BEGIN {print own / (peer > 0 ? peer : 0.001)}' >>"$out/ratios"
+  done
+  sort -g "$out/ratios" >"$out/sorted"
+  line "$what" "$(sed -n "$(((pairs + 1) / 2))p" "$out/sorted")" \
+    "$(awk '{r[NR] = $1} END {printf "%.3f to %.3f", r[1], r[NR]}' "$out/sorted")" "$bar"
+}
+
+# peak WHAT BAR CAPTURE: peak resident memory in MiB.
+peak() {
+  [ -x /usr/bin/time ] || { echo "$1: GNU time is not installed, left out" >&2; return; }
+  /usr/bin/time -f %M -o "$out/peak" "$audit" audit "$3" --site benches/site.toml -q >/dev/null 2>&1 || true
+  awk -v what="$1" -v bar="$2" '/^[0-9]+$/ {
+    printf "| %s | %d | | %s | %s |\n", what, $1 / 1024, bar, $1 / 1024 <= bar ? "met" : "missed" }' "$out/peak"
+}
+
+w1=$(made W1 $full)
+w2=$(made W2 $full)
+w3=$(made W3 $full)
+w1_slice=$(made W1 $slice)
+w2_middle=$(made W2 $middle)
+
+echo "| flowaudit against | ratio | range | bar | |"
+echo "|---|---|---|---|---|"
+pair "W1: touching the first 64 bytes of each packet" 1.4 "$w1" "$other/touch" "$w1"
+pair "W1: tcpdump with the matrix as filter" 0.40 "$w1" tcpdump -r "$w1" -w /dev/null -F benches/matrix.bpf
+pair "W2: tcpdump with the matrix as filter" 0.70 "$w2" tcpdump -r "$w2" -w /dev/null -F benches/matrix.bpf
+pair "W1: softflowd" 0.2 "$w1" softflowd -r "$w1" -n 127.0.0.1:9
+pair "W1: nfpcapd" 0.125 "$w1" nfpcapd -r "$w1" -l "$out/flows"
+pair "W1: argus" 0.1 "$w1" argus -X -r "$w1" -w /dev/null
+pair "W2, $middle MB: argus" 0.05 "$w2_middle" argus -X -r "$w2_middle" -w /dev/null
+pair "W1, $slice MB: tshark's conversations" 0.02 "$w1_slice" tshark -n -r "$w1_slice" -qz conv,tcp
+pair "W1, $slice MB: ndpiReader" "" "$w1_slice" ndpiReader -q -d -i "$w1_slice"
+pair "W1: libpcap, etherparse and a HashMap" 0.333 "$w1" "$other/plain" "$w1"
+pair "W2: libpcap, etherparse and a HashMap" 0.2 "$w2" "$other/plain" "$w2"
+pair "W3, pcapng: the same packets as pcap" 1.1 "$w3" "$audit" audit "$w1" --site benches/site.toml
+peak "peak memory, W1, MiB" 48 "$w1"
+peak "peak memory, W2 (1 M flows), MiB" 180 "$w2"

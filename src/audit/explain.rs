@@ -128,7 +128,11 @@ fn considered<'audit>(
         transport: flow.transport,
         port: flow.responder.port,
     };
-    let judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne, pen: Pen::Writes });
+    let judgement = {
+        let (one, other) = (matrix.played(&facts.originator), matrix.played(&facts.responder));
+        let case = Case { flow, facts, originator: &one, responder: &other, borne: &borne, pen: Pen::Writes };
+        verdict::judge(evidence, &case)
+    };
     let mut rows: Vec<(RowId, ConsideredRow)> = (0u32..)
         .map(RowId)
         .zip(&matrix.rows)

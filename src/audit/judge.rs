@@ -71,11 +71,15 @@ impl<'audit> Judge<'audit> {
             transport: flow.transport,
             port: flow.responder.port,
         };
-        if !self.scope.covers(&facts.originator, &facts.responder) {
+        let matrix = evidence.matrix;
+        let (one, other) = (matrix.played(&facts.originator), matrix.played(&facts.responder));
+        let ends = (flow.originator.address, flow.responder.address);
+        if !self.scope.covers(ends, &one, &other) {
             return bystander(pen);
         }
-        let mut judgement = verdict::judge(evidence, &Case { flow, facts, borne: &borne, pen });
-        if let Some(forgotten) = self.scope.forgotten_of(flow.originator.address, flow.responder.address) {
+        let mut judgement =
+            verdict::judge(evidence, &Case { flow, facts, originator: &one, responder: &other, borne: &borne, pen });
+        if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
             judgement.reason = pen.write(|| format!("{} {}", judgement.reason, words::forgotten(forgotten)));
         }
         judgement

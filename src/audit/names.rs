@@ -192,8 +192,8 @@ fn may_resolve(matrix: &Matrix, client: IpAddr, resolver: IpAddr) -> bool {
 /// Whether the site lists this address as a host of some role: then no DNS answer renames it. A
 /// wide range is a network, not a list of hosts, and a named peer may well live in it.
 pub(super) fn is_listed_host(matrix: &Matrix, address: IpAddr) -> bool {
-    let ranges = matrix.roles.iter().flat_map(|role| &role.addresses);
-    ranges.clone().any(|range| range.contains(&address) && width(range) <= LISTED_HOSTS)
+    let listing = matrix.roles_at(address).iter().filter_map(|role| matrix.role(*role));
+    listing.flat_map(|role| &role.addresses).any(|range| range.contains(&address) && width(range) <= LISTED_HOSTS)
 }
 
 /// Ranges of up to this many addresses count as lists of hosts.

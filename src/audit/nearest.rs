@@ -7,7 +7,7 @@ use super::payload::{self, Bytes};
 use super::verdict::Case;
 use super::{names, words};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Matrix, Peer, RoleId, Row, RowId, Standing};
+use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing};
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -73,7 +73,7 @@ struct Candidate {
 fn rank(matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
     let rows = (0u32..).map(RowId).zip(&matrix.rows);
     let candidates = rows.filter_map(|(id, row)| {
-        let cells = shared(matrix, case, row)?;
+        let cells = shared(case, row)?;
         let affinity = row.atoms.iter().map(|atom| affinity(case, atom)).max().unwrap_or(0);
         Some(Candidate { row: id, cells, affinity })
     });
@@ -83,19 +83,19 @@ fn rank(matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn shared(matrix: &Matrix, case: &Case<'_>, row: &Row) -> Option<Cells> {
+fn shared(case: &Case<'_>, row: &Row) -> Option<Cells> {
     let facts = &case.facts;
-    let from = plays(matrix, &facts.originator, &row.from);
-    let to = plays(matrix, &facts.responder, &row.to);
+    let from = plays(case.originator, &row.from);
+    let to = plays(case.responder, &row.to);
     let service = row.atoms.iter().any(|atom| atom.transport == facts.transport && atom.ports.contains(facts.port));
     // A cell that takes anybody likens a flow to nothing.
     let names_somebody = !row.from.is_empty() || !row.to.is_empty();
-    let swapped = plays(matrix, &facts.responder, &row.from) && plays(matrix, &facts.originator, &row.to);
+    let swapped = || plays(case.responder, &row.from) && plays(case.originator, &row.to);
     Some(match (from, to, service) {
         (true, true, true) if row.standing == Standing::NotApplicable => Cells::AllButFeature,
         // A row that is off is nobody's neighbour unless its feature is all that lacks.
         _ if row.standing == Standing::NotApplicable => return None,
-        (_, _, true) if swapped => Cells::Reversed,
+        (_, _, true) if swapped() => Cells::Reversed,
         (true, true, _) if names_somebody => Cells::Pair,
         (true, false, true) => Cells::ServiceAndOriginator,
         (false, true, true) => Cells::ServiceAndResponder,
@@ -106,8 +106,8 @@ fn shared(matrix: &Matrix, case: &Case<'_>, row: &Row) -> Option<Cells> {
     })
 }
 
-fn plays(matrix: &Matrix, peer: &Peer<'_>, roles: &[RoleId]) -> bool {
-    roles.is_empty() || roles.iter().any(|role| matrix.plays(peer, *role).is_some())
+fn plays(end: &Played<'_>, roles: &[RoleId]) -> bool {
+    end.any(roles).is_some()
 }
 
 /// The same application elsewhere, or the same port over another transport, is nearer.
@@ -146,7 +146,7 @@ fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let named = |row: &Row| row.to.iter().any(|role| matrix.role(*role).is_some_and(|role| !role.names.is_empty()));
     let row = fitting(matrix, case, |row| {
         let usable = row.standing != Standing::NotApplicable;
-        usable && named(row) && plays(matrix, &case.facts.originator, &row.from)
+        usable && named(row) && plays(case.originator, &row.from)
     })?;
     Some((row, case.pen.write(|| words::no_name(case.flow))))
 }
@@ -161,11 +161,11 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
         if !audited(row) {
             return false;
         }
-        let end = |peer: &Peer<'_>, roles: &[RoleId]| roles.contains(&role) || plays(matrix, peer, roles);
+        let end = |end: &Played<'_>, roles: &[RoleId]| roles.contains(&role) || plays(end, roles);
         // A host that the site lists is known, and plays what it is listed for.
         let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };
         let known = names::is_listed_host(matrix, stranger);
-        !known && end(&facts.originator, &row.from) && end(&facts.responder, &row.to)
+        !known && end(case.originator, &row.from) && end(case.responder, &row.to)
     })?;
     let found = matrix.row(row)?;
     let Standing::Unbound(role) = found.standing else { return None };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::ledger::Observation;
-use crate::matrix::{Matrix, Peer, RoleId};
+use crate::matrix::{Matrix, Peer, Played, RoleId};
 use crate::wire::FrameRef;
 
 /// An address of the subject that the site does not list.
@@ -74,16 +74,16 @@ impl<'audit> Scope<'audit> {
 
     /// Whether what these two said to each other is judged, as far as addresses tell.
     pub(super) fn covers_addresses(&self, originator: IpAddr, responder: IpAddr) -> bool {
-        let peer = |address| Peer { address, names: &[] };
-        self.covers(&peer(originator), &peer(responder))
+        let played = |address| self.matrix.played(&Peer { address, names: &[] });
+        self.covers((originator, responder), &played(originator), &played(responder))
     }
 
-    /// Whether a flow between these two is judged.
-    pub(super) fn covers(&self, originator: &Peer<'_>, responder: &Peer<'_>) -> bool {
-        let plays = |peer: &Peer<'_>, role: RoleId| self.matrix.plays(peer, role).is_some();
-        let subject = |peer: &Peer<'_>| plays(peer, self.matrix.subject);
-        let any = |peer: &Peer<'_>| self.roles.iter().any(|role| plays(peer, *role));
-        let forgotten = self.forgotten_of(originator.address, responder.address).is_some();
-        self.everything || forgotten || subject(originator) || subject(responder) || (any(originator) && any(responder))
+    /// Whether a flow between these two, which play these roles, is judged.
+    pub(super) fn covers(&self, ends: (IpAddr, IpAddr), originator: &Played<'_>, responder: &Played<'_>) -> bool {
+        let subject = |end: &Played<'_>| end.how(self.matrix.subject).is_some();
+        let any = |end: &Played<'_>| self.roles.iter().any(|role| end.how(*role).is_some());
+        let forgotten = || self.forgotten_of(ends.0, ends.1).is_some();
+        let ours = self.everything || subject(originator) || subject(responder);
+        ours || (any(originator) && any(responder)) || forgotten()
     }
 }

@@ -8,7 +8,7 @@ use super::payload::{self, Bytes};
 use super::{evidence, time, words};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::Observation;
-use crate::matrix::{Atom, Matrix, Peer};
+use crate::matrix::{Atom, Matrix};
 use crate::wire::Timestamp;
 
 /// Peers shown for one atom; the rest is counted.
@@ -125,8 +125,7 @@ impl PeerTally<'_> {
 
 /// The end of a flow that is not the subject.
 pub(super) fn far_end(matrix: &Matrix, flow: &Conversation) -> IpAddr {
-    let peer = Peer { address: flow.originator.address, names: &[] };
-    if matrix.plays(&peer, matrix.subject).is_some() { flow.responder.address } else { flow.originator.address }
+    if matrix.subject_plays(flow.originator.address) { flow.responder.address } else { flow.originator.address }
 }
 
 /// Open, and the bytes are what the row says.

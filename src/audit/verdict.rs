@@ -9,7 +9,7 @@ use super::rpc::Announced;
 use super::{nearest, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
 use crate::ledger::Observation;
-use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Standing};
+use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Played, Standing};
 use crate::wire::Transport;
 
 /// What all flows of an audit are judged by.
@@ -31,6 +31,9 @@ impl<'audit> Evidence<'audit> {
 pub(super) struct Case<'case> {
     pub(super) flow: &'case Conversation,
     pub(super) facts: Facts<'case>,
+    /// The roles that the two ends play.
+    pub(super) originator: &'case Played<'case>,
+    pub(super) responder: &'case Played<'case>,
     pub(super) borne: &'case Borne<'case>,
     pub(super) pen: Pen,
 }

@@ -2,7 +2,6 @@
 //! `observe` returns, except the first payload bytes that recognition still wants. Tables of
 //! consecutive pieces of a capture merge into the table of the whole.
 
-use super::attempt::Attempt;
 use super::fold::Folds;
 use super::interned::Verdict;
 use super::key::{Address, AnyKey, End, Key, of_datagram, of_quote};
@@ -143,16 +142,14 @@ impl FlowTable {
         let errors = Errors::new(errors);
         let mut settled =
             Settled { folded_flows: self.folds.flows, payloads_not_held: self.payloads.not_held, ..Settled::default() };
-        self.four.for_each_attempt(&mut payloads, |attempt, until, payloads| {
-            settled.take(attempt, errors.of(AnyKey::Four(attempt.whole.key), attempt, until), ended, payloads);
+        self.four.for_each_attempt(&mut payloads, |run, until, payloads| {
+            settled.take(run, errors.of(AnyKey::Four(run.key), run, until), ended, payloads);
         });
-        self.six.for_each_attempt(&mut payloads, |attempt, until, payloads| {
-            settled.take(attempt, errors.of(AnyKey::Six(attempt.whole.key), attempt, until), ended, payloads);
+        self.six.for_each_attempt(&mut payloads, |run, until, payloads| {
+            settled.take(run, errors.of(AnyKey::Six(run.key), run, until), ended, payloads);
         });
         settled.flows.extend(self.folds.conversations().cloned());
-        settled
-            .flows
-            .sort_by_key(|flow| (flow.first, flow.first_frame, flow.originator, flow.responder, flow.transport));
+        in_order(&mut settled.flows);
         settled.streams.sort_by_key(|stream| (stream.first, stream.client, stream.server));
         settled
     }
@@ -177,21 +174,22 @@ impl FlowTable {
     fn fold<A: Address>(&mut self, mut run: Run<A>) {
         let ended = self.latest.unwrap_or(run.last);
         self.payloads.release(&mut run);
-        let attempt = Attempt::new(run);
-        self.folds.add(converse(&attempt, ended, None, &self.payloads));
+        self.folds.add(converse(&run, ended, None, &self.payloads));
+    }
+}
+
+/// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large
+/// and are moved once each.
+fn in_order(flows: &mut [Conversation]) {
+    flows.sort_by_cached_key(|flow| (flow.first, flow.first_frame));
+    for together in flows.chunk_by_mut(|one, next| (one.first, one.first_frame) == (next.first, next.first_frame)) {
+        together.sort_by_key(|flow| (flow.originator, flow.responder, flow.transport));
     }
 }
 
 impl Settled {
-    fn take<A: Address>(
-        &mut self,
-        attempt: &Attempt<A>,
-        error: Option<&IcmpError>,
-        ended: Timestamp,
-        payloads: &Payloads,
-    ) {
-        let run = &attempt.whole;
-        let flow = converse(attempt, ended, error, payloads);
+    fn take<A: Address>(&mut self, run: &Run<A>, error: Option<&IcmpError>, ended: Timestamp, payloads: &Payloads) {
+        let flow = converse(run, ended, error, payloads);
         self.missed_bytes = self.missed_bytes.saturating_add(run.missed());
         if run.key.transport() == Transport::TCP && is_read_again(run) {
             self.streams.extend(Stream::new(run, &flow));
@@ -219,22 +217,19 @@ impl<'a> Errors<'a> {
         Self { by_key }
     }
 
-    /// The first error that quotes a packet of the originator, within the life of the attempt.
-    fn of<A: Address>(&self, key: AnyKey, attempt: &Attempt<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
-        let originator = direction::so_far(&attempt.whole);
+    /// The first error that quotes a packet of the originator, within the life of the flow.
+    fn of<A: Address>(&self, key: AnyKey, run: &Run<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
+        if self.by_key.is_empty() {
+            return None;
+        }
+        let originator = direction::so_far(run);
         let list = self.by_key.get(&(key, originator == End::Low))?;
-        let error = list.get(list.partition_point(|error| error.at < attempt.whole.first))?;
+        let error = list.get(list.partition_point(|error| error.at < run.first))?;
         until.is_none_or(|until| error.at < until).then_some(*error)
     }
 }
 
-fn converse<A: Address>(
-    attempt: &Attempt<A>,
-    ended: Timestamp,
-    icmp: Option<&IcmpError>,
-    payloads: &Payloads,
-) -> Conversation {
-    let run = &attempt.whole;
+fn converse<A: Address>(run: &Run<A>, ended: Timestamp, icmp: Option<&IcmpError>, payloads: &Payloads) -> Conversation {
     let client = payloads.interned.get(run.verdict).and_then(|(_, client)| *client);
     let (originator, direction_basis) = direction::settle(run, client);
     let tries: Vec<Timestamp> = run.tries().collect();

@@ -120,6 +120,11 @@ impl Payloads {
         }
     }
 
+    /// Whether [`Payloads::settle`] would change nothing.
+    pub(super) fn has_settled<A: Address>(&self, run: &Run<A>) -> bool {
+        run.verdict != Verdict::OPEN || run.detail.as_ref().is_none_or(|detail| detail.log.is_none())
+    }
+
     /// Decides with what there is: nothing further will come.
     pub(super) fn settle<A: Address>(&mut self, run: &mut Run<A>) {
         self.replay(run);

@@ -258,7 +258,6 @@ impl Log {
             let prefix = |bytes| Prefix { bytes, from_start: true, ended };
             recognise(transport, prefix(first), prefix(second))
         };
-        let one = |side: &[&[u8]], index: usize| side.get(index).map_or(Vec::new(), |bytes| bytes.to_vec());
         let pairs = asked.len().max(answered.len());
         let alone = |ended| (0..pairs).map(move |index| (index, ended));
         let together = (pairs > 1).then_some((pairs, over));
@@ -266,7 +265,7 @@ impl Log {
         let mut open = false;
         for (index, ended) in alone(false).chain(together).chain(alone(true).take(last)) {
             let progress = if index < pairs {
-                ask(&one(&asked, index), &one(&answered, index), ended)
+                ask(nth(&asked, index), nth(&answered, index), ended)
             } else {
                 ask(&asked.concat(), &answered.concat(), ended)
             };
@@ -278,6 +277,11 @@ impl Log {
         }
         if open && !over { Progress::More } else { Progress::Unknown }
     }
+}
+
+/// The datagram with this number, if there are so many.
+fn nth<'log>(datagrams: &[&'log [u8]], index: usize) -> &'log [u8] {
+    datagrams.get(index).copied().unwrap_or_default()
 }
 
 const fn cost(bytes: usize) -> usize {

@@ -48,6 +48,8 @@ pub(super) struct Run<A> {
     pub(super) depth: u8,
     /// Its opening SYN carried payload (RFC 7413): then no copy of it is the same packet for certain.
     pub(super) opened_with_payload: bool,
+    /// There is, or was, another run of its key.
+    pub(super) is_again: bool,
 }
 
 /// The VLAN of a record without one: identifiers have 12 bits.
@@ -84,6 +86,7 @@ impl<A: Address> Run<A> {
             vlan: packet.vlan.unwrap_or(NO_VLAN),
             depth: packet.depth,
             opened_with_payload: packet.syn().is_some() && packet.payload_length > 0,
+            is_again: false,
         }
     }
 

@@ -84,32 +84,23 @@ impl<A: Address> Table<A> {
     pub(super) fn for_each_attempt(
         &self,
         payloads: &mut Payloads,
-        mut show: impl FnMut(&Attempt<A>, Option<Timestamp>, &Payloads),
+        mut show: impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
     ) {
-        let mut order: Vec<&Run<A>> = self.runs.iter().collect();
-        order.sort_by_key(|run| run.key);
-        let mut open: Option<Attempt<A>> = None;
-        for run in order {
-            let mut run = run.clone();
-            payloads.settle(&mut run);
-            match &mut open {
-                Some(attempt) if attempt.whole.key == run.key => {
-                    if attempt.is_continued_by(&run) {
-                        attempt.join(&run);
-                    } else {
-                        show(attempt, Some(run.first), payloads);
-                        open = Some(Attempt::new(run));
-                    }
-                }
-                Some(attempt) => {
-                    show(attempt, None, payloads);
-                    open = Some(Attempt::new(run));
-                }
-                None => open = Some(Attempt::new(run)),
+        let mut again: Vec<&Run<A>> = Vec::new();
+        for run in &self.runs {
+            if run.is_again {
+                again.push(run);
+            } else if payloads.has_settled(run) {
+                show(run, None, payloads);
+            } else {
+                let mut run = run.clone();
+                payloads.settle(&mut run);
+                show(&run, None, payloads);
             }
         }
-        if let Some(attempt) = &open {
-            show(attempt, None, payloads);
+        again.sort_by_key(|run| run.key);
+        for runs in again.chunk_by(|one, next| one.key == next.key) {
+            attempts(runs, payloads, &mut show);
         }
     }
 
@@ -149,9 +140,40 @@ impl<A: Address> Table<A> {
         self.runs.push(run);
         let runs = &self.runs;
         match self.index.find(hash, |other| at(runs, other).is_some_and(|run| run.key == key && other != position)) {
-            Some(before) => self.index.replace(hash, before, position),
+            Some(before) => {
+                self.index.replace(hash, before, position);
+                for position in [before, position] {
+                    if let Some(run) = self.runs.get_mut(position as usize) {
+                        run.is_again = true;
+                    }
+                }
+            }
             None => self.index.add(hash, position),
         }
+    }
+}
+
+/// Shows the attempts of one key, whose runs come in order.
+fn attempts<A: Address>(
+    runs: &[&Run<A>],
+    payloads: &mut Payloads,
+    show: &mut impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
+) {
+    let mut open: Option<Attempt<A>> = None;
+    for run in runs {
+        let mut run = (*run).clone();
+        payloads.settle(&mut run);
+        match &mut open {
+            Some(attempt) if attempt.is_continued_by(&run) => attempt.join(&run),
+            Some(attempt) => {
+                show(&attempt.whole, Some(run.first), payloads);
+                open = Some(Attempt::new(run));
+            }
+            None => open = Some(Attempt::new(run)),
+        }
+    }
+    if let Some(attempt) = &open {
+        show(&attempt.whole, None, payloads);
     }
 }
 

@@ -45,6 +45,9 @@ impl Cards {
     }
 
     fn learn(&mut self, frame: &Frame<'_>, source: IpAddr) {
+        if self.overrun {
+            return;
+        }
         let Some(sender) = Sender::of(frame).filter(|_| is_own(source)) else { return };
         match self.cards.get(&(frame.tap, sender.vlan, sender.card)) {
             // Nearly always there is nothing new, and nothing to allocate.
