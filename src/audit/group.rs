@@ -1,7 +1,7 @@
 //! Unexpected and mismatched flows in, groups out: a scan of 200 ports is one group, a sweep of 200
 //! hosts is one, and what was really talked about is never hidden inside either.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::model::{FlowVerdict, Kind, Verdict};
@@ -56,25 +56,30 @@ fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
     values.collect::<BTreeSet<T>>().len()
 }
 
+/// Groups by key. Found by hash, since every flow asks; sorted once, when all is grouped.
+type Groups<'audit> = HashMap<Key, Vec<&'audit Conversation>, foldhash::fast::RandomState>;
+
 /// Groups every flow that is unexpected or mismatched.
 pub(super) fn group<'audit>(
     flows: &'audit [Conversation],
     verdicts: impl Iterator<Item = &'audit FlowVerdict>,
 ) -> Vec<Group<'audit>> {
-    // Found by hash, since every flow asks; sorted once, since few groups come of them.
-    let mut groups: HashMap<Key, Group<'audit>, foldhash::fast::RandomState> = HashMap::default();
+    let mut groups = Groups::default();
     let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
     for (flow, verdict) in flows.iter().zip(verdicts).filter(|(_, verdict)| told(verdict)) {
-        let key = key(flow, verdict);
-        groups.entry(key).or_insert_with(|| Group { key, flows: Vec::new() }).flows.push(flow);
+        groups.entry(key(flow, verdict)).or_default().push(flow);
     }
-    let mut groups: Vec<Group<'audit>> = groups.into_values().collect();
-    groups.sort_unstable_by_key(|group| group.key);
-    groups = pair_up(groups);
     let scan = |key: &Key| Key { port: None, kind: None, row: None, ..*key };
     let sweep = |key: &Key| Key { responder: None, kind: None, row: None, ..*key };
     let crowd = |key: &Key| Key { originator: None, ..*key };
-    collapse(collapse(collapse(groups, scan), sweep), crowd)
+    let groups = collapse(collapse(collapse(pair_up(groups), scan), sweep), crowd);
+    let mut groups: Vec<Group<'audit>> = groups.into_iter().map(|(key, flows)| Group { key, flows }).collect();
+    for group in &mut groups {
+        // In the order of the observation, whatever the hashes: one frame may open several flows.
+        group.flows.sort_by_key(|flow| (flow.first, flow.first_frame, flow.originator, flow.responder, flow.transport));
+    }
+    groups.sort_unstable_by_key(|group| group.key);
+    groups
 }
 
 fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
@@ -95,41 +100,28 @@ const fn has_ports(transport: Transport) -> bool {
 }
 
 /// Retries of something that also carried payload belong to it: one service, one group.
-fn pair_up(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
-    let mut together: BTreeMap<Key, Group<'_>> = BTreeMap::new();
-    let (talks, probes): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| !group.key.probes);
-    for group in talks {
-        together.insert(group.key, group);
-    }
-    for group in probes {
-        let talk = Key { probes: false, ..group.key };
-        match together.get_mut(&talk) {
-            Some(with) => with.flows.extend(group.flows),
-            None => drop(together.insert(group.key, group)),
-        }
-    }
-    let mut groups: Vec<Group<'_>> = together.into_values().collect();
-    for group in &mut groups {
-        group.flows.sort_by_key(|flow| (flow.first, flow.first_frame));
+fn pair_up(mut groups: Groups<'_>) -> Groups<'_> {
+    let talk = |key: &Key| Key { probes: false, ..*key };
+    let paired: Vec<Key> = groups.keys().filter(|key| key.probes && groups.contains_key(&talk(key))).copied().collect();
+    for probes in paired {
+        let flows = groups.remove(&probes).unwrap_or_default();
+        groups.entry(talk(&probes)).or_default().extend(flows);
     }
     groups
 }
 
 /// Merges the groups that share the wider key, where they are many.
-fn collapse<'audit>(groups: Vec<Group<'audit>>, wider: impl Fn(&Key) -> Key) -> Vec<Group<'audit>> {
-    let mut families: BTreeMap<Key, Vec<Group<'audit>>> = BTreeMap::new();
-    for group in groups {
-        families.entry(wider(&group.key)).or_default().push(group);
+fn collapse<'audit>(groups: Groups<'audit>, wider: impl Fn(&Key) -> Key) -> Groups<'audit> {
+    let mut families: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
+    for key in groups.keys() {
+        let members = families.entry(wider(key)).or_default();
+        *members = members.saturating_add(1);
     }
-    let mut result = Vec::new();
-    for (key, members) in families {
-        if members.len() < MANY {
-            result.extend(members);
-            continue;
-        }
-        let mut flows: Vec<_> = members.into_iter().flat_map(|group| group.flows).collect();
-        flows.sort_by_key(|flow| (flow.first, flow.first_frame));
-        result.push(Group { key, flows });
+    let mut result = Groups::default();
+    for (key, flows) in groups {
+        let family = wider(&key);
+        let many = families.get(&family).is_some_and(|members| *members >= MANY);
+        result.entry(if many { family } else { key }).or_default().extend(flows);
     }
     result
 }
