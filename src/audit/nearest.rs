@@ -6,6 +6,7 @@ use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
 use super::verdict::Case;
 use super::{names, words};
+use crate::dissect::Application;
 use crate::flow::DirectionBasis;
 use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing};
 
@@ -17,7 +18,7 @@ pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String
         return doubt(row, reason);
     }
     let best = rank(matrix, case);
-    if let Some(Candidate { cells: Cells::Reversed, row, .. }) = best
+    if let Some(Candidate { cells: Cells::Reversed, row }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {
         return doubt(row, case.pen.write(words::direction_unknown));
@@ -65,22 +66,20 @@ impl Cells {
 struct Candidate {
     row: RowId,
     cells: Cells,
-    affinity: u8,
 }
 
 /// The nearest row: by cells, then by application and port number, audited before baseline, in
 /// document order.
 fn rank(matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
     let rows = (0u32..).map(RowId).zip(&matrix.rows);
-    let candidates = rows.filter_map(|(id, row)| {
-        let cells = shared(case, row)?;
-        let affinity = row.atoms.iter().map(|atom| affinity(case, atom)).max().unwrap_or(0);
-        Some(Candidate { row: id, cells, affinity })
+    let candidates = || rows.clone().filter_map(|(id, row)| Some((id, row, shared(case, row)?)));
+    let most = candidates().map(|(_, _, cells)| cells.count()).max()?;
+    let spoken = payload::application(case.flow);
+    let nearest = candidates().filter(|(_, _, cells)| cells.count() == most).min_by_key(|(id, row, cells)| {
+        let affinity = row.atoms.iter().map(|atom| affinity(spoken, case.facts.port, atom)).max().unwrap_or(0);
+        (Reverse(affinity), Reverse(*cells), !super::is_audited(matrix, *id), *id)
     });
-    candidates.min_by_key(|c| {
-        let audited = super::is_audited(matrix, c.row);
-        (Reverse(c.cells.count()), Reverse(c.affinity), Reverse(c.cells), !audited, c.row)
-    })
+    nearest.map(|(row, _, cells)| Candidate { row, cells })
 }
 
 fn shared(case: &Case<'_>, row: &Row) -> Option<Cells> {
@@ -111,10 +110,9 @@ fn plays(end: &Played<'_>, roles: &[RoleId]) -> bool {
 }
 
 /// The same application elsewhere, or the same port over another transport, is nearer.
-fn affinity(case: &Case<'_>, atom: &Atom) -> u8 {
-    let spoken = payload::application(case.flow);
+fn affinity(spoken: Option<Application>, port: u16, atom: &Atom) -> u8 {
     let same = spoken.is_some_and(|seen| atom.application.is_some_and(|documented| seen.fulfils(documented)));
-    let port = atom.ports.contains(case.facts.port) && case.facts.port != 0;
+    let port = atom.ports.contains(port) && port != 0;
     u8::from(same).saturating_mul(2).saturating_add(u8::from(port))
 }
 
