@@ -103,7 +103,8 @@ mod pages {
         for finding in &audit.findings {
             assert!(page.contains(&escape::html(&finding.detail)) && page.contains(&finding.id), "{}", finding.id);
         }
-        let order = ["answer", "map", "times", "rows", "findings", "waivers", "quality", "inputs", "matrix", "again"];
+        let order =
+            ["answer", "map", "times", "rows", "findings", "waivers", "names", "quality", "inputs", "matrix", "again"];
         let places: Vec<usize> = order.iter().map(|id| page.find(&format!("<h2 id=\"{id}\"")).unwrap()).collect();
         assert!(places.is_sorted(), "{places:?}");
         for part in [
@@ -152,6 +153,10 @@ mod pages {
         atom.peers.iter_mut().for_each(|peer| peer.peer = HOSTILE.repeat(12));
         wide.rows = vec![row; 450];
         wide.rows.iter_mut().for_each(|row| row.atoms = vec![atom.clone(); 13]);
+        wide.names = vec![wide.names[3].clone(); 500];
+        wide.names.iter_mut().for_each(|entry| entry.contradictions = vec![HOSTILE.repeat(12); 4]);
+        wide.ports = vec![wide.ports[0].clone(); 500];
+        wide.ports.iter_mut().for_each(|entry| entry.contradictions = vec![HOSTILE.repeat(12); 4]);
         wide.inputs = vec![wide.inputs[0].clone(); 500];
         wide.quality.gaps = vec![HOSTILE.repeat(12); 500];
         check(&wide);

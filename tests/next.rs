@@ -81,4 +81,16 @@ mod next {
         check(&audit, "AMS-08", &["10.77.10.53", "udp/53", "10.77.10.53 says so itself", reference]);
         check(&audit, "AMS-09", &["10.77.40.20", "tcp/1433", "10.77.10.1 says so, a router", reference]);
     }
+    #[test]
+    fn a_missing_row_says_what_to_try() {
+        let room = tempfile::tempdir().unwrap();
+        let site = fs::read_to_string(format!("{ROOT}/fixtures/site.toml")).unwrap();
+        let path = room.path().join("site.toml");
+        // Nobody in this capture speaks to these.
+        fs::write(&path, site.replace("\"10.77.40.20\"", "\"10.77.40.99\"")).unwrap();
+        let audit = audit("a-clean", &path, room.path());
+        let missing = audit.findings.iter().find(|finding| finding.kind == "missing").unwrap();
+        let step = audit.next.iter().find(|step| step.finding == missing.id).unwrap();
+        assert!(step.text.contains("try `nc -vz 10.77.40.99 1433` on 10.77.10.5"), "{step:?}");
+    }
 }

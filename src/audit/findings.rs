@@ -250,7 +250,8 @@ fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding:
     match result.status {
         RowStatus::Blocked | RowStatus::Partial => requests(rows, id, atoms, finding),
         _ => {
-            let text = words::settle_row(result);
+            let trial = rows.matrix.row(id).and_then(|row| super::next::trial(rows.matrix, row));
+            let text = words::settle_row(result, trial.filter(|_| result.status == RowStatus::Missing).as_ref());
             vec![NextStep { finding: finding.to_owned(), text, ..NextStep::default() }]
         }
     }

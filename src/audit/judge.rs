@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::attributions::Sources;
 use super::grade::Pen;
 use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
 use super::names::Borne;
@@ -11,7 +12,7 @@ use super::rows::Rows;
 use super::scope::Scope;
 use super::verdict::{self, Case, Evidence, Judgement};
 use super::waivers::Hit;
-use super::{errors, findings, quality, time, words};
+use super::{attributions, errors, findings, quality, time, words};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{InputState, Observation};
 use crate::matrix::{Facts, Matrix, Peer, Severity};
@@ -33,7 +34,10 @@ pub struct Judged {
 pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
     let judge = Judge::new(observation, matrix);
     let judged = judge.all(observation, None);
-    let (audit, concerned) = write(observation, &judge, &judged);
+    let (mut audit, concerned) = write(observation, &judge, &judged);
+    let sources = Sources { observation, judged: &judged, judge: &judge };
+    (audit.names, audit.more_names) = attributions::names(&sources);
+    (audit.ports, audit.more_ports) = attributions::ports(&sources);
     Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect(), concerned }
 }
 
@@ -133,6 +137,11 @@ fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> 
         waivers: waivers(matrix, judged),
         totals: totals(observation, judged),
         quality,
+        names: Vec::new(),
+        more_names: 0,
+        ports: Vec::new(),
+        more_ports: 0,
+        redaction: None,
     };
     (audit, concerned)
 }

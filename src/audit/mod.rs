@@ -1,6 +1,7 @@
 //! What was seen against what is documented: [`judge`] gives every flow its verdict and every row
 //! its status. Pure: no files, no clock, no packets.
 
+mod attributions;
 mod diff;
 mod errors;
 mod evidence;
@@ -9,6 +10,7 @@ mod findings;
 mod grade;
 mod group;
 mod judge;
+mod known;
 mod lookups;
 mod model;
 mod names;
@@ -33,8 +35,9 @@ pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
 pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, Kind, NextStep,
-    PackEntry, PeerResult, Quality, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
+    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, InterfaceEntry, Kind,
+    NameEntry, NextStep, PackEntry, PeerResult, PortEntry, Quality, Redaction, RowResult, RowStatus, SiteEntry,
+    SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};

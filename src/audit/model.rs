@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::known::{InterfaceEntry, NameEntry, PortEntry};
 pub use super::terms::{FlowVerdict, Kind, RowStatus, Verdict};
 
 /// The answer in one word.
@@ -308,6 +309,17 @@ pub struct Quality {
     pub time_inversions: u64,
 }
 
+/// That an audit stands under pseudonyms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redaction {
+    /// How they were made: `flowaudit/redaction/1`.
+    pub scheme: String,
+    /// Which key made them: a name that does not give it away.
+    pub key: String,
+    /// What the names stand for, sealed with that key (AES-256-GCM, Base64).
+    pub sealed: String,
+}
+
 /// The whole audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
@@ -337,4 +349,20 @@ pub struct Audit {
     pub totals: Totals,
     /// How far the evidence goes.
     pub quality: Quality,
+    /// Names by which peers were known, by client, name and address: what speaks against one and
+    /// what was used come first when not all have room.
+    #[serde(default)]
+    pub names: Vec<NameEntry>,
+    /// Names beyond the list.
+    #[serde(default)]
+    pub more_names: u64,
+    /// Ports of DCE/RPC and of SQL Server instances, by client, server and port.
+    #[serde(default)]
+    pub ports: Vec<PortEntry>,
+    /// Ports beyond the list.
+    #[serde(default)]
+    pub more_ports: u64,
+    /// Set when addresses and names in it are pseudonyms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
 }

@@ -25,6 +25,8 @@ pub(super) struct Names<'audit> {
     told: BTreeMap<IpAddr, Vec<&'audit Binding>>,
     /// At a mirror, names for which contradicting answers came to anybody.
     raced: BTreeMap<&'audit str, &'audit Resolution>,
+    /// Answers of servers that the site does not let the client ask.
+    refused: Vec<&'audit Binding>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -46,7 +48,9 @@ impl<'audit> Names<'audit> {
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
             let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
-            if answers && !is_listed_host(matrix, binding.address) {
+            if !answers {
+                names.refused.push(binding);
+            } else if !is_listed_host(matrix, binding.address) {
                 names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
                 names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
                 if mirror {
@@ -54,7 +58,8 @@ impl<'audit> Names<'audit> {
                 }
             }
         }
-        for list in names.by_address.values_mut().chain(names.by_name.values_mut()) {
+        let refused = std::iter::once(&mut names.refused);
+        for list in names.by_address.values_mut().chain(names.by_name.values_mut()).chain(refused) {
             list.sort_by(|a, b| (&a.name, a.from, a.answer, a.address).cmp(&(&b.name, b.from, b.answer, b.address)));
         }
         for race in observation.resolutions.iter().filter(|r| r.result == ResolutionResult::Conflicting) {
@@ -64,6 +69,16 @@ impl<'audit> Names<'audit> {
             }
         }
         names
+    }
+
+    /// Every binding that counts.
+    pub(super) fn believed(&self) -> impl Iterator<Item = &'audit Binding> {
+        self.by_name.values().flatten().copied()
+    }
+
+    /// Every binding that does not, because of who answered.
+    pub(super) fn refused(&self) -> impl Iterator<Item = &'audit Binding> {
+        self.refused.iter().copied()
     }
 
     /// Names by which `client` knew `address` at this time.

@@ -39,6 +39,20 @@ pub(super) fn places(flow: &Conversation) -> String {
     }
 }
 
+/// A connection that would show whether a row works: from whom, to whom, to which TCP port. None where no
+/// single host plays a role, or every port is assigned as needed.
+pub(super) fn trial(matrix: &Matrix, row: &Row) -> Option<(String, String, u16)> {
+    let host = |roles: &[RoleId]| {
+        let roles: Vec<_> = roles.iter().filter_map(|role| matrix.role(*role)).collect();
+        let single = roles.iter().flat_map(|role| &role.addresses).find(|range| range.start() == range.end());
+        let name = || roles.iter().flat_map(|role| &role.names).find(|name| !name.contains('*')).cloned();
+        single.map(|range| range.start().to_string()).or_else(name)
+    };
+    let port = |atom: &Atom| atom.service.rsplit(' ').next()?.strip_prefix("tcp/")?.parse().ok();
+    let fixed = row.atoms.iter().filter(|atom| !atom.announced).find_map(port)?;
+    Some((host(&row.from)?, host(&row.to)?, fixed))
+}
+
 /// The smallest rule that would document a group; none for what no rule should be written for: scans,
 /// sweeps, protocols without ports, and flows that contradict the row that they fit.
 pub(super) fn rule(matrix: &Matrix, group: &Group<'_>) -> Option<SmallestRule> {

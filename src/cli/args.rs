@@ -82,6 +82,9 @@ pub struct AuditArguments {
     /// One line per flow, to a .csv or .jsonl file
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
+    /// Replace addresses, names and paths by pseudonyms of this key; `openssl rand -hex 32` makes one
+    #[arg(long, value_name = "KEYFILE")]
+    pub redact: Option<PathBuf>,
     /// Evidence that others can check
     #[command(flatten)]
     pub evidence: EvidenceArguments,
@@ -189,6 +192,12 @@ pub struct ReportArguments {
     /// Print the JSON Schema of the audit and end
     #[arg(long)]
     pub schema: bool,
+    /// Replace addresses, names and paths by pseudonyms of this key; `openssl rand -hex 32` makes one
+    #[arg(long, value_name = "KEYFILE")]
+    pub redact: Option<PathBuf>,
+    /// Turn the pseudonyms of a redacted audit back, with the key that made them
+    #[arg(long, value_name = "KEYFILE", conflicts_with = "redact")]
+    pub reveal: Option<PathBuf>,
     /// Gravity from which a finding makes the exit code 1
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
     pub fail_on: Gravity,

@@ -15,6 +15,7 @@ use super::exit::{self, Failure};
 use super::options;
 use super::packets;
 use super::progress::Progress;
+use super::redaction;
 use super::report::{check_inputs, check_outputs, is_dash, outputs, said, write_all, write_one};
 use super::sandbox::{self, Needs};
 use crate::audit::{Judged, judge};
@@ -34,6 +35,10 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     check_outputs(&arguments.outputs, &logs)?;
     check_inputs(&arguments.outputs, &logs, arguments.captures.iter().cloned())?;
     check_window(arguments)?;
+    let hiding = arguments.redact.as_deref().map(redaction::key).transpose()?;
+    if hiding.is_some() && arguments.evidence.write.is_some() {
+        return Err(Failure::plain(redaction::NO_PACKETS));
+    }
     let key = evidence::ready(&arguments.evidence, &arguments.captures)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let site = options::site(&arguments.site)?;
@@ -49,22 +54,16 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     sandbox::confine(&arguments.sandbox, &needs(arguments, &inputs))?;
     let observation = observe(arguments, &inputs)?;
     let judged = judge(&observation, &matrix);
-    let log = arguments.flows.as_deref().zip(form);
-    let flows_whole = log.is_none_or(|(path, form)| {
-        write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
-    });
     let packets_whole = write_packets(arguments, &inputs, &observation, &judged)?;
-    let made = Made {
-        arguments,
-        inputs: &inputs,
-        packs: &packs,
-        site: &site,
-        matrix: &matrix,
-        seen: &observation,
-        judged: &judged,
-    };
+    // From here on every form is written from what is hidden already: none can leak.
+    let hidden = hiding.map(|key| redaction::of_audit(&key, &observation, &judged)).transpose()?;
+    let (seen, shown) = hidden.as_ref().map_or((&observation, &judged), |(seen, shown)| (seen, shown));
+    let log = arguments.flows.as_deref().zip(form);
+    let flows_whole =
+        log.is_none_or(|(path, form)| write_one(path, |out| flows::write(out, form, seen, &shown.flows, &matrix)));
+    let made = Made { arguments, inputs: &inputs, packs: &packs, site: &site, matrix: &matrix, seen, judged: shown };
     let bundle_whole = write_bundle(&made, key.as_ref())?;
-    finish(arguments, &judged, flows_whole && packets_whole && bundle_whole)
+    finish(arguments, shown, flows_whole && packets_whole && bundle_whole)
 }
 
 /// What is still to be done once the first packet was read. Inputs are open by then, and so are the

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::args::{AuditArguments, SiteArguments};
+use super::args::{AuditArguments, OutputArguments, SiteArguments};
 use super::audit::capture_options;
 use super::exit::Failure;
 use super::packets;
@@ -21,7 +21,7 @@ use crate::matrix::{Matrix, Site, shipped};
 use crate::report::bundle::{Builder, Digest, InputSubject, PackMember, Predicate, SecretKey, SiteMember};
 use crate::report::flows::{self, Form};
 use crate::report::terminal::{Detail, Look};
-use crate::report::{csv, json, markdown, terminal};
+use crate::report::{csv, html, json, junit, markdown, oscal, sarif, terminal};
 
 /// The member that a second run must equal byte for byte, and the one beside it.
 pub const AUDIT: &str = "audit.json";
@@ -93,10 +93,22 @@ fn key(path: &Path) -> Result<SecretKey, Failure> {
 pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Result<()> {
     let mut bundle = Builder::new(target)?;
     let audit = &made.judged.audit;
-    for (name, form) in FORMS {
+    let asked = asked(&made.arguments.outputs);
+    for (name, form) in FORMS.into_iter().filter(|(name, _)| asked.iter().all(|(form, asked)| form != name || *asked)) {
         bundle.add(name, |out| form(out, audit))?;
     }
     bundle.add(FLOWS, |out| flow_log(out, made.seen, made.judged, made.matrix))?;
+    let inputs = made.seen.inputs.iter().map(subject).collect();
+    let comment = format!("timestamp:{}\tfile:SHA256SUMS\thashed", seconds());
+    let signer = key.map(|key| (key, comment.as_str()));
+    if let Some(redaction) = &audit.redaction {
+        bundle.add(LEFT_OUT, |out| out.write_all(WHY_LEFT_OUT.as_bytes()))?;
+        let command = ["flowaudit", "audit", "--redact", "KEYFILE"].map(str::to_owned).to_vec();
+        let redaction = Some(redaction.key.clone());
+        let predicate =
+            Predicate { tool: audit.tool.clone(), command, inputs, packs: Vec::new(), site: None, redaction };
+        return bundle.seal(predicate, signer);
+    }
     let packs = add_packs(&mut bundle, made)?;
     let site = match &made.site.file {
         Some((path, _)) => {
@@ -108,10 +120,15 @@ pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Res
     let options = capture_options(made.arguments, &Arc::default());
     let again = packets::Again { inputs: made.inputs, options: &options };
     bundle.add(PACKETS, |out| packets::write(out, &again, made.seen, made.judged))?;
-    let inputs = made.seen.inputs.iter().map(subject).collect();
-    let predicate = Predicate { tool: audit.tool.clone(), command: command(made.arguments), inputs, packs, site };
-    let comment = format!("timestamp:{}\tfile:SHA256SUMS\thashed", seconds());
-    bundle.seal(predicate, key.map(|key| (key, comment.as_str())))
+    let command = command(made.arguments);
+    let predicate = Predicate { tool: audit.tool.clone(), command, inputs, packs, site, redaction: None };
+    bundle.seal(predicate, signer)
+}
+
+/// The reports that a bundle holds only when they were asked for, and whether they were.
+fn asked(outputs: &OutputArguments) -> [(&'static str, bool); 4] {
+    let OutputArguments { json: _, csv: _, html, markdown: _, junit, sarif, oscal } = outputs;
+    [(PAGE, html.is_some()), (CASES, junit.is_some()), (SARIF, sarif.is_some()), (OSCAL, oscal.is_some())]
 }
 
 /// Writes the flow log in the form that bundles hold.
@@ -172,6 +189,7 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
         sandbox: _,
         threads: _,
         flows: _,
+        redact: _,
         evidence: _,
         outputs: _,
         look: _,
@@ -215,11 +233,30 @@ fn page(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     terminal::write(out, audit, Look { width: 100, colour: false, detail: Detail::Full })
 }
 
-type Report = fn(&mut dyn Write, &Audit) -> io::Result<()>;
+/// Writes one form of an audit.
+pub type Report = fn(&mut dyn Write, &Audit) -> io::Result<()>;
 
-/// The reports of every bundle.
-const FORMS: [(&str, Report); 4] =
-    [(AUDIT, json::write), ("findings.csv", csv::write), ("report.md", markdown::write), ("report.txt", page)];
+/// The reports of bundles, by the name of their member.
+pub const FORMS: [(&str, Report); 8] = [
+    (AUDIT, json::write),
+    ("findings.csv", csv::write),
+    ("report.md", markdown::write),
+    ("report.txt", page),
+    (PAGE, html::write),
+    (CASES, junit::write),
+    (SARIF, sarif::write),
+    (OSCAL, oscal::write),
+];
+const PAGE: &str = "report.html";
+const CASES: &str = "junit.xml";
+const SARIF: &str = "findings.sarif";
+const OSCAL: &str = "assessment-results.json";
+const LEFT_OUT: &str = "left-out.txt";
+const WHY_LEFT_OUT: &str = "\
+This bundle is redacted. Left out, because they hold addresses, names and payload: the packets behind
+the findings, the packs and the site. The manifest names the captures by the SHA-256 of their bytes.
+Whoever holds the key turns the audit back: flowaudit report audit.json --reveal KEYFILE
+";
 const SITE: &str = "site.toml";
 const PACKETS: &str = "findings.pcapng";
 const PASSWORD: &str = "FLOWAUDIT_PASSWORD";

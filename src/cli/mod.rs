@@ -22,6 +22,7 @@ mod matrix;
 mod options;
 mod packets;
 mod progress;
+mod redaction;
 mod report;
 mod sandbox;
 mod seen;

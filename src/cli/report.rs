@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::args::{LookArguments, OutputArguments, ReportArguments};
 use super::exit::{self, Failure};
 use super::options::look;
+use super::redaction;
 use crate::audit::Audit;
 use crate::report::{atomic, csv, html, json, junit, markdown, oscal, sarif, schema, terminal};
 
@@ -20,7 +21,7 @@ pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
         return to_stdout(|out| out.write_all(schema::AUDIT.as_bytes())).map(|()| 0).map_err(unwritten_stdout);
     };
     check_outputs(&arguments.outputs, &[])?;
-    let audit = read(path)?;
+    let audit = redaction::of_stored(read(path)?, arguments.redact.as_deref(), arguments.reveal.as_deref())?;
     check_inputs(&arguments.outputs, &[], [path.to_owned()])?;
     write_all(&audit, &arguments.outputs, &arguments.look, false)?;
     Ok(exit::of_audit(&audit, arguments.fail_on.into()))

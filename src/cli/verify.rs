@@ -11,7 +11,7 @@ use clap::{Args, Parser};
 use super::args::{Arguments, AuditArguments, Command};
 use super::audit::observe;
 use super::chain;
-use super::evidence::{AUDIT, FLOWS, flow_log};
+use super::evidence::{AUDIT, FLOWS, FORMS, flow_log};
 use super::exit::{self, Failure};
 use super::options::{self, path_text};
 use super::report::{to_stdout, unwritten_stdout};
@@ -19,7 +19,7 @@ use crate::audit::judge;
 use crate::capture::Inputs;
 use crate::matrix::{Matrix, Site};
 use crate::report::bundle::{Altered, InputSubject, Predicate, Signature, Statement, Survey, VerifyingKey, digest_of};
-use crate::report::{escape, json};
+use crate::report::escape;
 
 /// `flowaudit verify`.
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ fn rerun_line(arguments: &VerifyArguments, statement: &Statement) -> Result<Stri
     match &arguments.inputs {
         Some(folder) => {
             rerun(&arguments.bundle, folder, &statement.predicate)?;
-            Ok(format!("the audit ran again: {AUDIT} and {FLOWS} are equal byte for byte"))
+            Ok(format!("the audit ran again: {AUDIT}, {FLOWS} and every report are equal byte for byte"))
         }
         None => Ok("the audit did not run again: give --inputs DIR with its captures".to_owned()),
     }
@@ -120,6 +120,10 @@ fn rerun_line(arguments: &VerifyArguments, statement: &Statement) -> Result<Stri
 
 /// Runs the audit again, from the captures in `folder` and the packs and the site of the bundle.
 fn rerun(bundle: &Path, folder: &Path, made: &Predicate) -> Result<(), Wrong> {
+    if made.redaction.is_some() {
+        let what = "a redacted bundle cannot run again: leave --inputs out, or verify the bundle that is not redacted";
+        return Err(Failure::plain(what).into());
+    }
     if made.tool.version != env!("CARGO_PKG_VERSION") {
         let (then, now) = (&made.tool.version, env!("CARGO_PKG_VERSION"));
         let what = format!("flowaudit {then} made it and this is {now}: run it again with {then}");
@@ -140,11 +144,15 @@ fn rerun(bundle: &Path, folder: &Path, made: &Predicate) -> Result<(), Wrong> {
         }
     }
     let judged = judge(&seen, &matrix);
-    let (mut audit, mut log) = (Vec::new(), Vec::new());
-    json::write(&mut audit, &judged.audit)
-        .and_then(|()| flow_log(&mut log, &seen, &judged, &matrix))
-        .map_err(Failure::plain)?;
-    for (member, again) in [(AUDIT, audit), (FLOWS, log)] {
+    let mut log = Vec::new();
+    flow_log(&mut log, &seen, &judged, &matrix).map_err(Failure::plain)?;
+    let mut members = vec![(FLOWS, log)];
+    for (member, form) in FORMS.into_iter().filter(|(member, _)| bundle.join(member).exists()) {
+        let mut again = Vec::new();
+        form(&mut again, &judged.audit).map_err(Failure::plain)?;
+        members.push((member, again));
+    }
+    for (member, again) in members {
         let stored = fs::read(bundle.join(member)).map_err(Failure::plain)?;
         if stored != again {
             return Err(altered(member, "is not what the audit gives when it runs again"));

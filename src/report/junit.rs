@@ -57,11 +57,22 @@ fn suites(audit: &Audit) -> Vec<Suite> {
             None => suites.push(Suite { name: row.pack.clone(), cases: vec![case] }),
         }
     }
-    suites.push(Suite { name: "findings".to_owned(), cases: beside_rows(audit).map(of_finding).collect() });
+    let mut cases: Vec<Case> = beside_rows(audit).take(MOST_FINDINGS).map(of_finding).collect();
+    let left_out = words::left_out(beside_rows(audit).count(), MOST_FINDINGS);
+    cases.extend(left_out.map(|message| Case {
+        class: "findings".to_owned(),
+        name: "more findings".to_owned(),
+        how: How::Failed { kind: "more".to_owned(), message },
+        log: String::new(),
+    }));
+    suites.push(Suite { name: "findings".to_owned(), cases });
     suites.push(Suite { name: "evidence".to_owned(), cases: vec![of_evidence(audit)] });
     suites.retain(|suite| !suite.cases.is_empty());
     suites
 }
+
+/// Findings that are cases of their own, the gravest; the rest is one case.
+const MOST_FINDINGS: usize = 5000;
 
 fn of_row(row: &RowResult, audit: &Audit) -> Case {
     let services: Vec<&str> = row.atoms.iter().map(|atom| atom.service.as_str()).collect();

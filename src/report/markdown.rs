@@ -1,12 +1,13 @@
 //! An audit in, a Markdown page out (CommonMark with GitHub's tables), for a ticket or a wiki.
 //! Everything that came from outside is escaped, so no name becomes markup, a link or a mention.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::escape::markdown as text;
 use super::steps;
 use super::words::{self, RowSums, Tone};
-use crate::audit::{Audit, Finding, RowResult};
+use crate::audit::{Audit, EvidenceRef, Finding, RowResult};
 
 /// Writes the page.
 ///
@@ -15,10 +16,15 @@ use crate::audit::{Audit, Finding, RowResult};
 pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     writeln!(out, "# Flow audit: {}\n", text(&audit.site.name))?;
     writeln!(out, "**{}**\n", text(&audit.headline))?;
+    if let Some(redaction) = &audit.redaction {
+        writeln!(out, "{}\n", text(&words::redacted(redaction)))?;
+    }
     rows(out, audit)?;
     findings(out, audit)?;
     next(out, audit)?;
     rules(out, audit)?;
+    names(out, audit)?;
+    ports(out, audit)?;
     evidence(out, audit)?;
     writeln!(out, "\nWritten by {} {}.", text(&audit.tool.name), text(&audit.tool.version))
 }
@@ -55,7 +61,8 @@ fn findings(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     if audit.findings.is_empty() {
         return writeln!(out, "None.");
     }
-    audit.findings.iter().try_for_each(|finding| one_finding(out, finding))
+    audit.findings.iter().take(MOST_FINDINGS).try_for_each(|finding| one_finding(out, finding))?;
+    more(out, audit.findings.len().saturating_sub(MOST_FINDINGS), 0)
 }
 
 fn one_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
@@ -76,29 +83,105 @@ fn next(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "\n## What to do next\n")?;
-    steps::grouped(&audit.next).iter().try_for_each(|step| {
+    let steps = audit.next.get(..MOST_STEPS).unwrap_or(&audit.next);
+    steps::grouped(steps).iter().try_for_each(|step| {
         writeln!(out, "1. {}", text(&step.text))?;
         step.about.iter().try_for_each(|about| writeln!(out, "   - {}", text(about)))
-    })
+    })?;
+    more(out, audit.next.len().saturating_sub(steps.len()), 0)
 }
 
 /// The smallest rules that would document what is unexpected. TOML stands line by line: no
 /// text can end a fence that is not there.
 fn rules(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
-    let mut rules = audit.next.iter().filter_map(|step| Some((step, step.rule.as_ref()?))).peekable();
-    if rules.peek().is_some() {
-        writeln!(out, "\n## Rules that would document it\n\nWhether a rule is wanted is for people to say.\n")?;
+    let rules: Vec<_> = audit.next.iter().filter_map(|step| Some((step, step.rule.as_ref()?))).collect();
+    if rules.is_empty() {
+        return Ok(());
     }
-    rules.try_for_each(|(step, rule)| {
-        let summary = audit.findings.iter().find(|finding| finding.id == step.finding).map(|f| f.summary.as_str());
-        writeln!(out, "- {}", text(summary.unwrap_or(&step.finding)))?;
+    writeln!(out, "\n## Rules that would document it\n\nWhether a rule is wanted is for people to say.\n")?;
+    let summaries: HashMap<&str, &str> =
+        audit.findings.iter().map(|finding| (finding.id.as_str(), finding.summary.as_str())).collect();
+    for (step, rule) in rules.iter().take(MOST_STEPS) {
+        writeln!(out, "- {}", text(summaries.get(step.finding.as_str()).copied().unwrap_or(&step.finding)))?;
         for (place, toml) in [("site", &rule.site), ("pack", &rule.pack)] {
             let mut lines = toml.lines().filter(|line| !line.is_empty());
             lines.try_for_each(|line| writeln!(out, "  - {place}: {}", text(line)))?;
         }
-        writeln!(out, "  - {}", text(&rule.allows))
-    })
+        writeln!(out, "  - {}", text(&rule.allows))?;
+    }
+    more(out, rules.len().saturating_sub(MOST_STEPS), 0)
 }
+
+/// Who was known by which name.
+fn names(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
+    if audit.names.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Names\n")?;
+    writeln!(out, "| Client | Name | Address | Strength | Rests on | Frames | Flows | Used (UTC) | Against it |")?;
+    writeln!(out, "|---|---|---|---|---|---|--:|---|---|")?;
+    let groups = words::alike(&audit.names);
+    let shown = groups.get(..MOST_ENTRIES).unwrap_or(&groups);
+    for group in shown {
+        let Some(entry) = group.first() else { continue };
+        let clients = words::listed(group.iter().map(|entry| entry.client.as_str()), 3);
+        let addresses = words::listed(group.iter().filter_map(|entry| entry.address.as_deref()), 12);
+        let columns = [&clients, &entry.name, &addresses, &entry.strength, &entry.how].map(|column| text(column));
+        let flows = group.iter().map(|entry| entry.flows).fold(0, u64::saturating_add);
+        let first = group.iter().filter_map(|entry| entry.first.as_deref()).min();
+        let last = group.iter().filter_map(|entry| entry.last.as_deref()).max();
+        let used = used(&entry.evidence, flows, (first, last), &entry.contradictions);
+        writeln!(out, "| {} | {used}", columns.join(" | "))?;
+    }
+    let left = audit.names.len().saturating_sub(shown.iter().map(Vec::len).sum());
+    more(out, left, audit.more_names)
+}
+
+/// What stands behind the ports that were assigned as needed.
+fn ports(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
+    if audit.ports.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## RPC attributions\n")?;
+    writeln!(out, "| Client | Port | Interface | Grade | Rests on | Frames | Flows | Used (UTC) | Against it |")?;
+    writeln!(out, "|---|---|---|---|---|---|--:|---|---|")?;
+    let shown = audit.ports.get(..MOST_ENTRIES).unwrap_or(&audit.ports);
+    for entry in shown {
+        let port = format!("{} tcp/{}", entry.server, entry.port);
+        let interfaces = entry.interfaces.iter().map(|known| known.name.as_deref().unwrap_or(&known.id));
+        let interfaces = interfaces.collect::<Vec<_>>().join(", ");
+        let columns = [&entry.client, &port, &interfaces, &entry.grade, &words::attributed(entry)];
+        let times = (entry.first.as_deref(), entry.last.as_deref());
+        let used = used(&entry.evidence, entry.flows, times, &entry.contradictions);
+        writeln!(out, "| {} | {used}", columns.map(|column| text(column)).join(" | "))?;
+    }
+    more(out, audit.ports.len().saturating_sub(shown.len()), audit.more_ports)
+}
+
+/// The columns that names and ports share.
+fn used(
+    evidence: &[EvidenceRef],
+    flows: u64,
+    (first, last): (Option<&str>, Option<&str>),
+    against: &[String],
+) -> String {
+    let frames = text(&words::frames(evidence, false, 4, "; "));
+    format!("{frames} | {flows} | {} | {} |", text(&words::span(first, last)), text(&against.join(" ")))
+}
+
+fn more(out: &mut dyn Write, left: usize, beyond: u64) -> io::Result<()> {
+    match beyond.saturating_add(u64::try_from(left).unwrap_or(u64::MAX)) {
+        0 => Ok(()),
+        left => writeln!(out, "\n… and {} more.", words::thousands(left)),
+    }
+}
+
+/// Findings on one page, the gravest; the audit document has all.
+const MOST_FINDINGS: usize = 500;
+/// Steps and rules on one page.
+const MOST_STEPS: usize = 500;
+/// Entries of one table; the audit document has more.
+const MOST_ENTRIES: usize = 100;
 
 fn evidence(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     let quality = &audit.quality;

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod oscal;
 pub mod packets;
 pub mod portmap;
+pub mod redact;
 pub mod sarif;
 pub mod schema;
 pub mod site;

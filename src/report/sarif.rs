@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::junit::beside_rows;
-use super::{address, escape};
+use super::{address, escape, words};
 use crate::audit::{Audit, EvidenceRef, Finding, RowResult};
 
 /// Writes the log.
@@ -17,7 +17,8 @@ use crate::audit::{Audit, EvidenceRef, Finding, RowResult};
 pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     let rules = Rules::of(audit);
     let files = files(audit);
-    let results: Vec<Value> = audit.findings.iter().map(|finding| result(audit, &rules, &files, finding)).collect();
+    let findings = audit.findings.iter().take(MOST_FINDINGS);
+    let results: Vec<Value> = findings.map(|finding| result(audit, &rules, &files, finding)).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -133,8 +134,13 @@ fn artifact(path: &str, sha256: &str) -> Value {
 
 /// Why the evidence is incomplete, if it is.
 fn notifications(audit: &Audit) -> Vec<Value> {
-    audit.quality.gaps.iter().map(|gap| json!({"level": "warning", "message": {"text": plain(gap)}})).collect()
+    let left_out = words::left_out(audit.findings.len(), MOST_FINDINGS);
+    let all = audit.quality.gaps.iter().chain(&left_out);
+    all.map(|gap| json!({"level": "warning", "message": {"text": plain(gap)}})).collect()
 }
+
+/// Results in one log, the gravest: viewers and code hosts take no more.
+const MOST_FINDINGS: usize = 5000;
 
 fn result(audit: &Audit, rules: &Rules<'_>, files: &[&str], finding: &Finding) -> Value {
     let (rule, place) = rules.broken_by(finding);

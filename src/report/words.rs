@@ -1,11 +1,11 @@
 //! The words and figures that every report shares: marks, plurals, thousands, times, durations.
 //! Values in, short plain text out; nothing here knows a format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::audit::{AtomResult, EvidenceRef, RowResult, RowStatus};
+use crate::audit::{AtomResult, EvidenceRef, NameEntry, PortEntry, Redaction, RowResult, RowStatus};
 use crate::wire;
 
 /// What a status means for the reader, as one mark and one accent.
@@ -138,6 +138,75 @@ pub fn tally(counts: &BTreeMap<String, u64>) -> String {
     sorted.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
     let parts: Vec<String> = sorted.iter().map(|(word, number)| format!("{} {word}", thousands(**number))).collect();
     parts.join(", ")
+}
+
+/// What a reader of a redacted audit has to know.
+#[must_use]
+pub fn redacted(redaction: &Redaction) -> String {
+    format!("Addresses, names and paths are pseudonyms of redaction key {}.", redaction.key)
+}
+
+/// Names that stand on one line: one client's, that were only given beside each other and that nothing
+/// used, or several clients' that knew the same address by the same name on the same grounds. What
+/// something speaks against stands alone.
+#[must_use]
+pub fn alike(names: &[NameEntry]) -> Vec<Vec<&NameEntry>> {
+    let mut places: HashMap<(&str, &str, &str, &str), usize> = HashMap::new();
+    let mut groups: Vec<Vec<&NameEntry>> = Vec::new();
+    for entry in names {
+        let shared =
+            if entry.flows == 0 { entry.client.as_str() } else { entry.address.as_deref().unwrap_or_default() };
+        let used = if entry.flows == 0 { "" } else { entry.strength.as_str() };
+        let key = (entry.name.as_str(), entry.how.as_str(), used, shared);
+        let known = places.get(&key).filter(|_| entry.contradictions.is_empty());
+        match known.and_then(|place| groups.get_mut(*place)) {
+            Some(group) => group.push(entry),
+            None => {
+                if entry.contradictions.is_empty() {
+                    places.insert(key, groups.len());
+                }
+                groups.push(vec![entry]);
+            }
+        }
+    }
+    groups
+}
+
+/// What a form says that holds only the gravest `most` findings of an audit; nothing when it holds all.
+#[must_use]
+pub fn left_out(findings: usize, most: usize) -> Option<String> {
+    let left = u64::try_from(findings.saturating_sub(most)).unwrap_or(u64::MAX);
+    let sentence = || {
+        format!("{} are left out to keep this file small; the JSON of the audit has all.", count(left, "more finding"))
+    };
+    (left > 0).then(sentence)
+}
+
+/// The distinct values of some text, at most `most`, and how many more there are.
+#[must_use]
+pub fn listed<'text>(values: impl Iterator<Item = &'text str>, most: usize) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    let mut known = HashSet::new();
+    all.extend(values.filter(|value| known.insert(*value)));
+    match all.get(..most).filter(|_| all.len() > most) {
+        Some(first) => format!("{} and {} more", first.join(", "), all.len().saturating_sub(most)),
+        None => all.join(", "),
+    }
+}
+
+/// On what the attribution of a port rests.
+#[must_use]
+pub fn attributed(entry: &PortEntry) -> String {
+    let bound = entry.interfaces.iter().any(|interface| interface.bound);
+    match (&entry.by, bound) {
+        (Some(by), true) => format!("announced by the {by}, and bound by the flow itself"),
+        (Some(by), false) => format!("announced by the {by}"),
+        (None, true) => "bound by the flow itself".to_owned(),
+        (None, false) if entry.grade == "bind" => {
+            "calls that were answered, which a bind must have preceded".to_owned()
+        }
+        (None, false) => "nobody announced it".to_owned(),
+    }
 }
 
 /// Sums and ends of all atoms of a row.

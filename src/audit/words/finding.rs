@@ -80,11 +80,16 @@ pub(in crate::audit) fn settle_group(group: &Group<'_>) -> String {
     )
 }
 
-pub(in crate::audit) fn settle_row(row: &RowResult) -> String {
+pub(in crate::audit) fn settle_row(row: &RowResult, trial: Option<&(String, String, u16)>) -> String {
+    let missing = match trial {
+        Some((from, to, port)) => format!(
+            "Do what needs it while capturing, or try `nc -vz {to} {port}` on {from}; if nothing here needs it, switch off its feature or call it optional"
+        ),
+        None => "Do what needs it while capturing; if nothing here does, switch off its feature or call it optional"
+            .to_owned(),
+    };
     let what = match row.status {
-        RowStatus::Missing => {
-            "Do what needs it while capturing; if nothing here does, switch off its feature or call it optional"
-        }
+        RowStatus::Missing => missing.as_str(),
         RowStatus::NameFailed => "Correct the name in DNS or the client's configuration",
         RowStatus::WrongProtocol => "Find out what listens on that port",
         _ => "Look into it",

@@ -9,7 +9,7 @@ use crate::matrix::{Facts, Peer};
 use crate::wire::FrameRef;
 
 /// Where a claim was read, as readers call it.
-const fn source(source: ClaimSource) -> &'static str {
+pub(super) const fn source(source: ClaimSource) -> &'static str {
     match source {
         ClaimSource::Sni => "SNI",
         ClaimSource::OuterSni => "outer SNI",

@@ -1,6 +1,7 @@
 //! The words of the audit: every sentence that a reader sees is written here, and no decision is.
 //! Names from packets stand in them as they are (canonical); the report floor escapes them.
 
+mod attribution;
 mod diff;
 mod finding;
 mod flow;
@@ -8,6 +9,7 @@ mod next;
 mod quality;
 mod row;
 
+pub(super) use attribution::*;
 pub(super) use diff::*;
 pub(super) use finding::*;
 pub(super) use flow::*;

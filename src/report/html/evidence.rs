@@ -140,7 +140,14 @@ fn matrix(page: &mut Markup, audit: &Audit) {
 
 /// The command, and what has to be compared first.
 fn again(page: &mut Markup, audit: &Audit) {
-    page.raw("<section aria-labelledby=\"again\">\n<h2 id=\"again\">How to run it again</h2>\n<p>With the same inputs, site and ");
+    page.raw("<section aria-labelledby=\"again\">\n<h2 id=\"again\">How to run it again</h2>\n");
+    if audit.redaction.is_some() {
+        page.raw("<p>Paths, addresses and names on this page are pseudonyms. Whoever holds the key turns the ");
+        page.raw("stored audit back, and the page that it then makes says how to run it again:</p>\n<pre><code>");
+        page.raw("flowaudit report audit.json --reveal KEYFILE --html page.html</code></pre>\n</section>\n");
+        return;
+    }
+    page.raw("<p>With the same inputs, site and ");
     page.raw(
         "packs (compare their digests above), this command makes the same audit, on any machine. Options that choose ",
     );

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{badge, count, element, more};
-use crate::audit::{Audit, Finding, WaiverResult};
+use crate::audit::{Audit, Finding, NextStep, SmallestRule, WaiverResult};
 use crate::report::markup::Markup;
 use crate::report::words::{self, Tone};
 
@@ -21,9 +21,9 @@ pub fn write(page: &mut Markup, audit: &Audit) {
 }
 
 fn list(page: &mut Markup, audit: &Audit) {
-    let mut steps: HashMap<&str, &str> = HashMap::new();
+    let mut steps: HashMap<&str, &NextStep> = HashMap::new();
     for step in &audit.next {
-        steps.entry(&step.finding).or_insert(&step.text);
+        steps.entry(&step.finding).or_insert(step);
     }
     let severities = ["high", "medium", "low"].into_iter().filter_map(|severity| {
         let number = count(audit.findings.iter().filter(|finding| finding.severity == severity).count());
@@ -44,14 +44,15 @@ fn list(page: &mut Markup, audit: &Audit) {
     more(page, audit.findings.len().saturating_sub(shown));
 }
 
-fn one(page: &mut Markup, finding: &Finding, step: Option<&str>, several: bool) {
+fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: bool) {
     let tone = if finding.severity == "high" { Tone::Bad } else { Tone::Mixed };
     page.raw("<li class=\"").raw(super::tint(tone)).raw("\">\n<h3>");
     badge(page, tone, &finding.severity);
     page.raw(" ").text(&finding.summary).raw("</h3>\n");
     element(page, "<p>", &finding.detail, "</p>\n");
     if let Some(step) = step {
-        page.raw("<p class=\"step\"><b>Next:</b> ").text(step).raw("</p>\n");
+        page.raw("<p class=\"step\"><b>Next:</b> ").text(&step.text).raw("</p>\n");
+        step.rule.iter().for_each(|rule| smallest(page, rule));
     }
     page.raw("<ul class=\"facts\">");
     let rows = if finding.rows.is_empty() { "no row is near it".to_owned() } else { finding.rows.join(", ") };
@@ -74,6 +75,22 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&str>, several: bool) 
         }
     }
     page.raw("</ul>\n</li>\n");
+}
+
+/// The smallest rule that would document what was found; shut until somebody asks, and open on paper.
+fn smallest(page: &mut Markup, rule: &SmallestRule) {
+    page.raw("<details><summary>The smallest rule that would document it</summary>\n");
+    for (place, toml) in [("In the site:", &rule.site), ("In a pack:", &rule.pack)] {
+        if !toml.trim().is_empty() {
+            page.raw("<p>").raw(place).raw("</p>\n<pre><code>");
+            for line in toml.trim_end().lines() {
+                page.text(line).raw("\n");
+            }
+            page.raw("</code></pre>\n");
+        }
+    }
+    element(page, "<p>", &rule.allows, "</p>\n");
+    page.raw("</details>\n");
 }
 
 fn waivers(page: &mut Markup, audit: &Audit) {

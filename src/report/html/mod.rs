@@ -14,6 +14,7 @@ use crate::audit::{Answer, Audit};
 
 mod evidence;
 mod findings;
+mod names;
 mod rows;
 mod timeline;
 
@@ -29,6 +30,7 @@ pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     timeline::write(&mut page, audit);
     rows::write(&mut page, audit);
     findings::write(&mut page, audit);
+    names::write(&mut page, audit);
     evidence::write(&mut page, audit);
     page.raw("</main>\n<footer><p>Written by ").text(&audit.tool.name).raw(" ").text(&audit.tool.version);
     page.raw(" from the audit document alone. All times are UTC.</p></footer>\n</body>\n</html>\n");
@@ -59,7 +61,11 @@ fn answer(page: &mut Markup, audit: &Audit) {
     let audited = audit.packs.iter().filter(|pack| pack.audited);
     let packs: Vec<String> = audited.map(|pack| format!("{} {}", pack.title, pack.version).trim().to_owned()).collect();
     page.text(&packs.join(", ")).raw(" <span>captured at ").text(&audit.quality.vantage).raw(", ");
-    page.text(&taken(audit)).raw("</span></p>\n</header>\n<main>\n<section class=\"answer ").raw(tint(tone));
+    page.text(&taken(audit)).raw("</span>");
+    if let Some(redaction) = &audit.redaction {
+        page.raw(" <span>").text(&words::redacted(redaction)).raw("</span>");
+    }
+    page.raw("</p>\n</header>\n<main>\n<section class=\"answer ").raw(tint(tone));
     page.raw("\" aria-labelledby=\"answer\">\n<h2 id=\"answer\"><span class=\"seal\" aria-hidden=\"true\">");
     page.raw(tone.mark())
         .raw("</span> <span class=\"sr\">Answer: </span>")
@@ -99,6 +105,7 @@ fn taken(audit: &Audit) -> String {
 
 fn map(page: &mut Markup, audit: &Audit) {
     page.raw("<section aria-labelledby=\"map\">\n<h2 id=\"map\">Port map</h2>\n");
+    page.raw(HINT);
     page.raw("<div class=\"picture\" tabindex=\"0\" role=\"group\" aria-label=\"Port map, scrolls sideways\">");
     page.join(&PortMap::of_audit(audit).element()).raw("</div>\n</section>\n");
 }
@@ -138,4 +145,6 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// What narrow screens say above a picture.
+const HINT: &str = "<p class=\"hint quiet\" aria-hidden=\"true\">scrolls sideways →</p>\n";
 const STYLE: &str = include_str!("page.css");

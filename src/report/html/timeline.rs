@@ -19,7 +19,8 @@ pub fn write(page: &mut Markup, audit: &Audit) {
     let Some(span) = Span::of(audit) else { return };
     let rows = audit.rows.get(..MOST_ROWS).unwrap_or(&audit.rows);
     let bottom = TOP + LANE * i32::try_from(rows.len()).unwrap_or(0);
-    page.raw("<section aria-labelledby=\"times\">\n<h2 id=\"times\">First and last sight</h2>\n<div class=\"picture\" tabindex=\"0\"");
+    page.raw("<section aria-labelledby=\"times\">\n<h2 id=\"times\">First and last sight</h2>\n");
+    page.raw(super::HINT).raw("<div class=\"picture\" tabindex=\"0\"");
     page.raw(" role=\"group\" aria-label=\"Time line, scrolls sideways\"><svg class=\"timeline\" role=\"img\"");
     page.raw(" aria-label=\"Time line\" aria-describedby=\"times-desc\" viewBox=\"0 0 1120 ")
         .number(bottom + 8)

@@ -33,6 +33,9 @@ pub fn write(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     super::json::write_pretty(out, &model)
 }
 
+/// Findings beside the rows in one document, the gravest: each takes four kilobytes.
+const MOST_FINDINGS: usize = 1000;
+
 /// The audit, and the digest of all that it says.
 struct Document<'audit> {
     audit: &'audit Audit,
@@ -89,6 +92,8 @@ impl Document<'_> {
             property("complete", if audit.quality.complete { "yes" } else { "no" }),
         ];
         props.extend(audit.quality.gaps.iter().map(|gap| property("gap", gap)));
+        let left_out = words::left_out(beside_rows(audit).count(), MOST_FINDINGS);
+        props.extend(left_out.map(|sentence| property("left-out", &sentence)));
         let mut result = json!({
             "uuid": self.own("result", ""),
             "title": title(&audit.headline),
@@ -103,10 +108,10 @@ impl Document<'_> {
             },
         });
         let rows = audit.rows.iter().map(|row| self.row_observation(row));
-        let beside = beside_rows(audit).map(|finding| self.finding_observation(finding));
+        let beside = beside_rows(audit).take(MOST_FINDINGS).map(|finding| self.finding_observation(finding));
         put(&mut result, "observations", rows.chain(beside).collect());
         let rows = audit.rows.iter().filter_map(|row| self.row_finding(row));
-        let beside = beside_rows(audit).map(|finding| self.other_finding(finding));
+        let beside = beside_rows(audit).take(MOST_FINDINGS).map(|finding| self.other_finding(finding));
         put(&mut result, "findings", rows.chain(beside).collect());
         result
     }

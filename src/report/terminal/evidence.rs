@@ -24,6 +24,7 @@ pub fn write(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<(
     entry(page, "taken", &taken(quality))?;
     entry(page, "matrix", &matrix(audit))?;
     inputs(page, &audit.inputs, detail)?;
+    entry(page, "names", &audit.redaction.as_ref().map(words::redacted).unwrap_or_default())?;
     entry(page, "packets", &packets(quality))?;
     entry(page, "limits", &limits(quality))
 }

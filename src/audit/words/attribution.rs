@@ -1,0 +1,51 @@
+//! Who was known by which name, and what stands behind a port.
+
+use std::net::IpAddr;
+
+use super::{frame, source};
+use crate::dissect::ClaimSource;
+use crate::ledger::{Announcer, Binding};
+use crate::wire::FrameRef;
+
+/// The strength of what proves nothing.
+pub(in crate::audit) const PROVES_NOTHING: &str = "none";
+
+/// `DNS answer of 10.0.0.53, over 2 aliases, and SNI`.
+pub(in crate::audit) fn name_known(answer: Option<&Binding>, claim: Option<ClaimSource>, told: bool) -> String {
+    let answered = answer.map(|answer| match answer.aliases.len() {
+        0 => format!("DNS answer of {}", answer.resolver),
+        1 => format!("DNS answer of {} over 1 alias", answer.resolver),
+        aliases => format!("DNS answer of {} over {aliases} aliases", answer.resolver),
+    });
+    match (answered, claim.map(source)) {
+        (Some(answered), Some(claim)) => format!("{answered}, and {claim}"),
+        (Some(answered), None) => answered,
+        (None, Some(claim)) if told => format!("{claim}, and a DNS answer to another client"),
+        (None, Some(claim)) => format!("{claim} alone"),
+        (None, None) => "contradicting DNS answers".to_owned(),
+    }
+}
+
+pub(in crate::audit) fn foreign_resolver(resolver: IpAddr, answer: FrameRef) -> String {
+    format!(
+        "The site does not let this client ask {resolver} for names: its answer ({}) counts for nothing.",
+        frame(answer)
+    )
+}
+
+pub(in crate::audit) fn answers_conflict(question: FrameRef) -> String {
+    format!("Answers that contradict each other came to the question in {}.", frame(question))
+}
+
+pub(in crate::audit) fn speaks_for_another(other: IpAddr, answer: FrameRef) -> String {
+    format!("The answer ({}) speaks of another host, {other}, and teaches nothing about this one.", frame(answer))
+}
+
+/// Who announced a port.
+pub(in crate::audit) const fn announcer(by: Announcer) -> &'static str {
+    match by {
+        Announcer::EndpointMapper => "endpoint mapper",
+        Announcer::Activation => "DCOM activation",
+        Announcer::Browser => "SQL Server browser",
+    }
+}

@@ -1,0 +1,235 @@
+//! An audit in, the same audit out with every text that may hold something of a site or a capture
+//! handed to the caller. Every field is named here, so that a new one has to say what it holds.
+
+use std::net::IpAddr;
+
+use crate::audit::{
+    AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, InputEntry, InterfaceEntry, NameEntry, NextStep,
+    PackEntry, PeerResult, PortEntry, Quality, RowResult, SiteEntry, SmallestRule, WaiverResult,
+};
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Words of ours or of a pack around addresses and names.
+    Sentence,
+    /// An address, a range or a name, alone.
+    Player,
+    /// A name, alone.
+    Name,
+    /// A path.
+    Path,
+    /// Words of the site, replaced as a whole.
+    Whole,
+    /// The id of a finding.
+    Finding,
+    /// A digest that could be guessed.
+    Digest,
+}
+
+type Turn<'turn> = &'turn mut dyn FnMut(Class, &str) -> String;
+
+/// Every text of `audit` through `turn`. Peers, names and ports are sorted anew: their order tells
+/// about addresses.
+pub(super) fn walk(audit: &Audit, turn: Turn<'_>) -> Audit {
+    let Audit {
+        schema,
+        tool,
+        inputs,
+        site,
+        packs,
+        answer,
+        headline,
+        rows,
+        findings,
+        next,
+        waivers,
+        totals,
+        quality,
+        names,
+        more_names,
+        ports,
+        more_ports,
+        redaction,
+    } = audit;
+    Audit {
+        schema: schema.clone(),
+        tool: tool.clone(),
+        inputs: inputs.iter().map(|input| of_input(input, turn)).collect(),
+        site: of_site(site, turn),
+        packs: packs.iter().map(|pack| of_pack(pack, turn)).collect(),
+        answer: *answer,
+        headline: turn(Class::Sentence, headline),
+        rows: rows.iter().map(|row| of_row(row, turn)).collect(),
+        findings: findings.iter().map(|finding| of_finding(finding, turn)).collect(),
+        next: next.iter().map(|step| of_step(step, turn)).collect(),
+        waivers: waivers.iter().map(|waiver| of_waiver(waiver, turn)).collect(),
+        totals: totals.clone(),
+        quality: of_quality(quality, turn),
+        names: of_names(names, turn),
+        more_names: *more_names,
+        ports: of_ports(ports, turn),
+        more_ports: *more_ports,
+        redaction: redaction.clone(),
+    }
+}
+
+fn of_input(input: &InputEntry, turn: Turn<'_>) -> InputEntry {
+    InputEntry {
+        path: turn(Class::Path, &input.path),
+        // The digest of a capture binds the audit to it, and nobody guesses a capture.
+        sha256: input.sha256.clone(),
+        fault: input.fault.as_deref().map(|fault| turn(Class::Sentence, fault)),
+        ..input.clone()
+    }
+}
+
+fn of_site(site: &SiteEntry, turn: Turn<'_>) -> SiteEntry {
+    let SiteEntry { name, path, sha256, vantage, subject, roles, features } = site;
+    let players = |players: &Vec<String>, turn: Turn<'_>| players.iter().map(|p| turn(Class::Player, p)).collect();
+    SiteEntry {
+        name: turn(Class::Whole, name),
+        path: path.as_deref().map(|path| turn(Class::Path, path)),
+        sha256: sha256.as_deref().map(|digest| turn(Class::Digest, digest)),
+        vantage: vantage.clone(),
+        subject: subject.clone(),
+        roles: roles.iter().map(|(role, all)| (role.clone(), players(all, turn))).collect(),
+        features: features.clone(),
+    }
+}
+
+fn of_pack(pack: &PackEntry, turn: Turn<'_>) -> PackEntry {
+    PackEntry {
+        title: turn(Class::Sentence, &pack.title),
+        reference: turn(Class::Sentence, &pack.reference),
+        sha256: turn(Class::Digest, &pack.sha256),
+        ..pack.clone()
+    }
+}
+
+fn of_row(row: &RowResult, turn: Turn<'_>) -> RowResult {
+    RowResult {
+        from: turn(Class::Sentence, &row.from),
+        to: turn(Class::Sentence, &row.to),
+        purpose: turn(Class::Sentence, &row.purpose),
+        reason: turn(Class::Sentence, &row.reason),
+        atoms: row.atoms.iter().map(|atom| of_atom(atom, turn)).collect(),
+        ..row.clone()
+    }
+}
+
+fn of_atom(atom: &AtomResult, turn: Turn<'_>) -> AtomResult {
+    let mut peers: Vec<PeerResult> = atom.peers.iter().map(|peer| of_peer(peer, turn)).collect();
+    peers.sort_by_key(|peer| peer.peer.split(' ').next().and_then(address));
+    AtomResult { peers, ..atom.clone() }
+}
+
+fn of_peer(peer: &PeerResult, turn: Turn<'_>) -> PeerResult {
+    PeerResult {
+        peer: turn(Class::Sentence, &peer.peer),
+        reason: peer.reason.as_deref().map(|reason| turn(Class::Sentence, reason)),
+        evidence: of_evidence(&peer.evidence, turn),
+        ..peer.clone()
+    }
+}
+
+fn of_evidence(evidence: &[EvidenceRef], turn: Turn<'_>) -> Vec<EvidenceRef> {
+    evidence.iter().map(|place| EvidenceRef { file: turn(Class::Path, &place.file), frame: place.frame }).collect()
+}
+
+fn of_finding(finding: &Finding, turn: Turn<'_>) -> Finding {
+    Finding {
+        id: turn(Class::Finding, &finding.id),
+        summary: turn(Class::Sentence, &finding.summary),
+        detail: turn(Class::Sentence, &finding.detail),
+        evidence: of_evidence(&finding.evidence, turn),
+        ..finding.clone()
+    }
+}
+
+fn of_step(step: &NextStep, turn: Turn<'_>) -> NextStep {
+    NextStep {
+        finding: turn(Class::Finding, &step.finding),
+        text: turn(Class::Sentence, &step.text),
+        request: step.request.as_ref().map(|request| of_request(request, turn)),
+        rule: step.rule.as_ref().map(|rule| SmallestRule {
+            site: turn(Class::Sentence, &rule.site),
+            pack: turn(Class::Sentence, &rule.pack),
+            allows: turn(Class::Sentence, &rule.allows),
+        }),
+    }
+}
+
+fn of_request(request: &FirewallRequest, turn: Turn<'_>) -> FirewallRequest {
+    let FirewallRequest { from, to, service, row, why, reference, seen, places } = request;
+    FirewallRequest {
+        from: turn(Class::Player, from),
+        to: turn(Class::Player, to),
+        service: service.clone(),
+        row: row.clone(),
+        why: turn(Class::Sentence, why),
+        reference: turn(Class::Sentence, reference),
+        seen: turn(Class::Sentence, seen),
+        places: turn(Class::Sentence, places),
+    }
+}
+
+fn of_waiver(waiver: &WaiverResult, turn: Turn<'_>) -> WaiverResult {
+    WaiverResult {
+        text: turn(Class::Sentence, &waiver.text),
+        reason: turn(Class::Whole, &waiver.reason),
+        owner: turn(Class::Whole, &waiver.owner),
+        ..waiver.clone()
+    }
+}
+
+fn of_quality(quality: &Quality, turn: Turn<'_>) -> Quality {
+    Quality { gaps: quality.gaps.iter().map(|gap| turn(Class::Sentence, gap)).collect(), ..quality.clone() }
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+fn of_names(names: &[NameEntry], turn: Turn<'_>) -> Vec<NameEntry> {
+    let mut turned: Vec<NameEntry> = names.iter().map(|name| of_name(name, turn)).collect();
+    turned.sort_by_cached_key(|entry| {
+        (address(&entry.client), entry.name.clone(), entry.address.as_deref().and_then(address))
+    });
+    turned
+}
+
+fn of_ports(ports: &[PortEntry], turn: Turn<'_>) -> Vec<PortEntry> {
+    let mut turned: Vec<PortEntry> = ports.iter().map(|port| of_port(port, turn)).collect();
+    turned.sort_by_cached_key(|entry| (address(&entry.client), address(&entry.server), entry.port));
+    turned
+}
+
+fn of_name(entry: &NameEntry, turn: Turn<'_>) -> NameEntry {
+    NameEntry {
+        client: turn(Class::Player, &entry.client),
+        name: turn(Class::Name, &entry.name),
+        address: entry.address.as_deref().map(|address| turn(Class::Player, address)),
+        how: turn(Class::Sentence, &entry.how),
+        resolver: entry.resolver.as_deref().map(|resolver| turn(Class::Player, resolver)),
+        contradictions: entry.contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
+        evidence: of_evidence(&entry.evidence, turn),
+        ..entry.clone()
+    }
+}
+
+fn of_port(entry: &PortEntry, turn: Turn<'_>) -> PortEntry {
+    PortEntry {
+        client: turn(Class::Player, &entry.client),
+        server: turn(Class::Player, &entry.server),
+        interfaces: entry.interfaces.iter().map(|interface| of_interface(interface, turn)).collect(),
+        contradictions: entry.contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
+        evidence: of_evidence(&entry.evidence, turn),
+        ..entry.clone()
+    }
+}
+
+/// UUIDs stay, and what is named after nobody; instances have names of the site's.
+fn of_interface(interface: &InterfaceEntry, turn: Turn<'_>) -> InterfaceEntry {
+    InterfaceEntry { id: turn(Class::Sentence, &interface.id), ..interface.clone() }
+}

@@ -1,0 +1,74 @@
+//! An audit of 300,000 unexpected flows, from the packets on: every form stays of a size that people and
+//! programs can open, says how much it leaves out, and is still well formed.
+#![forbid(unsafe_code)]
+
+#[path = "support/forge.rs"]
+mod forge;
+
+#[cfg(test)]
+mod flood {
+    use std::fs;
+    use std::process::Command;
+
+    use serde_json::Value;
+
+    use super::forge::Forged;
+
+    const FLOWS: u32 = 300_000;
+
+    /// Every flow from another source, to one of 7,500 addresses and one of 40,000 ports: too many of
+    /// each for one scan, sweep or service to explain.
+    fn capture() -> Vec<u8> {
+        let mut forged = Forged::default();
+        for number in 0..FLOWS {
+            let [_, a, b, c] = (number * 7).to_be_bytes();
+            let [_, _, d, e] = (number % 7500).to_be_bytes();
+            let port = u16::try_from(number % 40_000).unwrap() + 1000;
+            forged.segment((([10, a, b, c], 50_000), ([172, 16, d, e], port)), (number, 0), 2, &[]);
+        }
+        // One that works, and a question that nobody answers: a flood is never all there is.
+        forged.connection(([172, 16, 0, 1], 40_000), ([10, 0, 0, 1], 22), b"SSH-2.0-a\r\n", b"SSH-2.0-b\r\n");
+        forged.udp(([172, 16, 0, 1], 40_001), ([10, 0, 0, 1], 53), &[0; 12]);
+        forged.pcap()
+    }
+
+    #[test]
+    fn every_form_stays_small() {
+        let room = tempfile::tempdir().unwrap();
+        let at = |name: &str| room.path().join(name);
+        let site = "[site]\nvantage='ams-server'\nwindow='0s'\n[roles]\nams-server='172.16.0.1'\n";
+        fs::write(at("flood.pcap"), capture()).unwrap();
+        fs::write(at("site.toml"), site).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowaudit"));
+        command.current_dir(&room).args(["audit", "flood.pcap", "-s", "site.toml", "--width", "100"]);
+        for form in ["json", "csv", "html", "markdown", "junit", "sarif", "oscal"] {
+            command.args([format!("--{form}"), form.to_owned()]);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.len() < 50_000, "{} bytes on the terminal", output.stdout.len());
+        let audit: Value = serde_json::from_slice(&fs::read(at("json")).unwrap()).unwrap();
+        let unexpected = audit["totals"]["by_verdict"]["unexpected"].as_u64().unwrap();
+        assert!(unexpected >= u64::from(FLOWS), "{}", audit["totals"]);
+        // What is for people, and for programs with limits of their own; JSON and CSV have everything.
+        for (form, most, part) in [
+            ("html", 5_000_000, "left out to keep this page small"),
+            ("markdown", 1_000_000, " more."),
+            ("junit", 4_000_000, "more findings are left out"),
+            ("sarif", 10_000_000, "more findings are left out"),
+            ("oscal", 8_000_000, "more findings are left out"),
+        ] {
+            let text = fs::read_to_string(at(form)).unwrap();
+            assert!(text.len() < most, "{form}: {} bytes", text.len());
+            assert!(text.contains(part), "{form}");
+        }
+        let table = fs::read_to_string(at("csv")).unwrap();
+        let findings = table.lines().filter(|line| line.starts_with("\"finding\"")).count();
+        assert_eq!(findings, audit["findings"].as_array().unwrap().len());
+        for form in ["sarif", "oscal"] {
+            serde_json::from_slice::<Value>(&fs::read(at(form)).unwrap()).unwrap();
+        }
+        let cases = fs::read_to_string(at("junit")).unwrap();
+        assert!(cases.starts_with("<?xml") && cases.trim_end().ends_with("</testsuites>"));
+    }
+}
