@@ -222,7 +222,7 @@ fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversati
         rows: if head.row.is_empty() { Vec::new() } else { vec![head.row.to_owned()] },
         summary: head.summary,
         detail,
-        flows: super::count(flows.len()),
+        flows: super::weight(flows.iter().copied()),
         packets: packets.fold(0, u64::saturating_add),
         first: flows.iter().map(|flow| flow.first).min().map(time::text),
         last: flows.iter().map(|flow| flow.last).max().map(time::text),

@@ -134,7 +134,7 @@ fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> 
         rows: results,
         findings,
         next,
-        waivers: waivers(matrix, judged),
+        waivers: waivers(observation, matrix, judged),
         totals: totals(observation, judged),
         quality,
         names: Vec::new(),
@@ -196,15 +196,18 @@ fn packs(matrix: &Matrix) -> Vec<PackEntry> {
     matrix.packs.iter().map(entry).collect()
 }
 
-fn waivers(matrix: &Matrix, judged: &[Judgement]) -> Vec<WaiverResult> {
-    let covered = |index: usize| judged.iter().filter(|j| j.waiver == Some(Hit::Held(index))).count();
+fn waivers(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Vec<WaiverResult> {
+    let covered = |index: usize| {
+        let flows = observation.flows.iter().zip(judged);
+        super::weight(flows.filter(|(_, j)| j.waiver == Some(Hit::Held(index))).map(|(flow, _)| flow))
+    };
     let entry = |(index, waiver): (usize, &crate::matrix::Waiver)| WaiverResult {
         text: waiver.text.clone(),
         reason: waiver.reason.clone(),
         owner: waiver.owner.clone(),
         // `until` is the midnight after the last day on which it holds.
         expires: waiver.until.map(|until| time::day(until.plus(-1))),
-        flows: super::count(covered(index)),
+        flows: covered(index),
     };
     matrix.waivers.iter().enumerate().map(entry).collect()
 }
@@ -214,17 +217,17 @@ fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
         Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), 0)).collect();
     let mut by_outcome: BTreeMap<String, u64> =
         Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), 0)).collect();
-    let count = |counts: &mut BTreeMap<String, u64>, name: &str| {
+    let count = |counts: &mut BTreeMap<String, u64>, name: &str, weight: u64| {
         if let Some(seen) = counts.get_mut(name) {
-            *seen = seen.saturating_add(1);
+            *seen = seen.saturating_add(weight);
         }
     };
     for (flow, judgement) in observation.flows.iter().zip(judged) {
-        count(&mut by_verdict, judgement.verdict.verdict.name());
-        count(&mut by_outcome, flow.outcome.name());
+        count(&mut by_verdict, judgement.verdict.verdict.name(), flow.weight());
+        count(&mut by_outcome, flow.outcome.name(), flow.weight());
     }
     Totals {
-        flows: super::count(observation.flows.len()),
+        flows: super::weight(&observation.flows),
         packets: observation.counters.frames,
         bytes: observation.counters.bytes,
         by_verdict,

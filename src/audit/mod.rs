@@ -43,6 +43,7 @@ pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 
 use crate::ledger::Observation;
+use crate::flow::Conversation;
 use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};
 use crate::wire::Transport;
 
@@ -73,6 +74,11 @@ fn span(observation: &Observation) -> i64 {
 
 const fn is_icmp(transport: Transport) -> bool {
     matches!(transport, Transport::ICMP | Transport::ICMP6)
+}
+
+/// How many flows these stand for.
+fn weight<'flow>(flows: impl IntoIterator<Item = &'flow Conversation>) -> u64 {
+    flows.into_iter().fold(0, |sum, flow| sum.saturating_add(flow.weight()))
 }
 
 fn count(length: usize) -> u64 {

@@ -29,7 +29,7 @@ pub fn check_identity(counters: &Counters) -> Result<(), String> {
 /// The quality box.
 pub(super) fn assess(matrix: &Matrix, observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> Quality {
     let counters = &observation.counters;
-    let outcome = |outcome: Outcome| super::count(observation.flows.iter().filter(|f| f.outcome == outcome).count());
+    let outcome = |outcome: Outcome| super::weight(observation.flows.iter().filter(|f| f.outcome == outcome));
     let reached = reached(counters);
     let out_of_scope = outside(observation, judged).min(reached);
     let mut gaps = gaps(observation, judged, rows);
@@ -97,7 +97,9 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
     let counters = &observation.counters;
     let undecoded = counters.undecoded.iter().chain(&counters.undecoded_inner);
     let blind = undecoded.filter(|(reason, _)| reason.bears_ip()).fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-    let unresolved = judged.iter().filter(|judgement| judgement.verdict.verdict == Verdict::Unresolved).count();
+    let flows = observation.flows.iter().zip(judged);
+    let unresolved =
+        super::weight(flows.filter(|(_, j)| j.verdict.verdict == Verdict::Unresolved).map(|(flow, _)| flow));
     let of = |status: RowStatus| {
         let ids = rows.iter().filter(|row| row.status == status).map(|row| row.id.as_str());
         ids.collect::<Vec<_>>().join(", ")
@@ -119,7 +121,7 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
         (blind, words::gap_undecoded),
         (counters.fragments_pending, words::gap_fragments),
         (counters.folded_flows, words::gap_folded),
-        (super::count(unresolved), words::gap_unresolved),
+        (unresolved, words::gap_unresolved),
     ];
     gaps.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, sentence)| sentence(*count)));
     let open = [(of(RowStatus::NotYet), words::GAP_NOT_YET), (of(RowStatus::Unbound), words::GAP_UNBOUND)];

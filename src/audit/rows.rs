@@ -40,22 +40,22 @@ impl<'audit> Rows<'audit> {
             let wrong = |kind: &Kind| matches!(kind, Kind::WrongProtocol | Kind::NotAnnounced);
             for (id, _) in judgement.contradicted.iter().filter(|(_, kind)| wrong(kind) && flow.outcome.is_open()) {
                 let tally = rows.tallies.entry(*id).or_default();
-                tally.wrong = tally.wrong.saturating_add(1);
+                tally.wrong = tally.wrong.saturating_add(flow.weight());
             }
-            rows.doubts(judgement);
+            rows.doubts(flow.weight(), judgement);
         }
         rows
     }
 
-    fn doubts(&mut self, judgement: &Judgement) {
+    fn doubts(&mut self, weight: u64, judgement: &Judgement) {
         for id in &judgement.undecided {
             let tally = self.tallies.entry(*id).or_default();
-            tally.undecided = tally.undecided.saturating_add(1);
+            tally.undecided = tally.undecided.saturating_add(weight);
         }
         let FlowVerdict { verdict, nearest, .. } = &judgement.verdict;
         if let (Verdict::Unresolved, Some(nearest), true) = (verdict, nearest, judgement.undecided.is_empty()) {
             let doubt = self.nameless.entry(*nearest).or_default();
-            *doubt = doubt.saturating_add(1);
+            *doubt = doubt.saturating_add(weight);
         }
     }
 

@@ -43,15 +43,16 @@ impl<'audit> Tally<'audit> {
     pub(super) fn add(&mut self, matrix: &Matrix, atom: &Atom, flow: &'audit Conversation) {
         let peer = self.peers.entry(far_end(matrix, flow)).or_default();
         peer.flows.push(flow);
-        self.flows = self.flows.saturating_add(1);
+        let weight = flow.weight();
+        self.flows = self.flows.saturating_add(weight);
         if flow.outcome.is_open() {
-            peer.open = peer.open.saturating_add(1);
-            self.open = self.open.saturating_add(1);
+            peer.open = peer.open.saturating_add(weight);
+            self.open = self.open.saturating_add(weight);
             let verified = is_verified(atom, flow);
-            self.verified = self.verified.saturating_add(u64::from(verified));
+            self.verified = self.verified.saturating_add(if verified { weight } else { 0 });
         } else if flow.outcome.is_blocked() {
-            peer.blocked = peer.blocked.saturating_add(1);
-            self.blocked = self.blocked.saturating_add(1);
+            peer.blocked = peer.blocked.saturating_add(weight);
+            self.blocked = self.blocked.saturating_add(weight);
         }
         self.first = Some(self.first.map_or(flow.first, |first| first.min(flow.first)));
         self.last = Some(self.last.map_or(flow.last, |last| last.max(flow.last)));
@@ -109,11 +110,11 @@ impl PeerTally<'_> {
         let mut outcomes = BTreeMap::new();
         for flow in &self.flows {
             let seen: &mut u64 = outcomes.entry(flow.outcome.name().to_owned()).or_default();
-            *seen = seen.saturating_add(1);
+            *seen = seen.saturating_add(flow.weight());
         }
         PeerResult {
             peer: words::named(peer, known_name(observation, self.flows.first().copied(), peer)),
-            flows: super::count(self.flows.len()),
+            flows: super::weight(self.flows.iter().copied()),
             established: self.open,
             blocked: self.blocked,
             outcomes,

@@ -1,6 +1,8 @@
 //! The words of the judge: verdicts, kinds and row statuses, each with its word in reports. No
 //! decision is made here.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::{AtomId, Basis, RowId};
@@ -101,6 +103,16 @@ pub struct FlowVerdict {
     pub atoms: Vec<AtomId>,
     /// The nearest row, where none fits.
     pub nearest: Option<RowId>,
+}
+
+impl FlowVerdict {
+    /// A number for what is thought of the flow, the same for flows that may be counted as one.
+    #[must_use]
+    pub fn stance(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.verdict, self.kind, self.basis, &self.atoms, self.nearest).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// How a row came out (design section 1).

@@ -121,6 +121,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
         truncated: false,
         missed: 0,
         folded: 0,
+        alike: 0,
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Claim {
 }
 
 /// What the recognisers made of the first payload bytes of a flow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recognised {
     /// The application, if one was proved.
     pub application: Option<Application>,
@@ -52,7 +52,7 @@ pub struct Recognised {
 }
 
 /// How much of a flow's payload there was to look at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// The flow carried no payload.
     #[default]

@@ -195,9 +195,32 @@ pub struct Conversation {
     /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
     /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
     pub folded: u64,
+    /// Flows just like it that this one stands for beyond itself, in a watch that goes on for long:
+    /// its packets, bytes and tries are then sums. Nothing of them is lost but when each began.
+    pub alike: u64,
 }
 
 impl Conversation {
+    /// How many flows it stands for, itself among them.
+    #[must_use]
+    pub const fn weight(&self) -> u64 {
+        self.alike.saturating_add(1)
+    }
+
+    /// Adds the sums of a flow just like it.
+    pub fn absorb(&mut self, other: &Self) {
+        for (sum, counts) in [(&mut self.sent, other.sent), (&mut self.received, other.received)] {
+            sum.packets = sum.packets.saturating_add(counts.packets);
+            sum.bytes = sum.bytes.saturating_add(counts.bytes);
+            sum.payload = sum.payload.saturating_add(counts.payload);
+        }
+        self.last = self.last.max(other.last);
+        self.tries = self.tries.saturating_add(other.tries);
+        self.missed = self.missed.saturating_add(other.missed);
+        self.folded = self.folded.saturating_add(other.folded);
+        self.alike = self.alike.saturating_add(other.weight());
+    }
+
     /// The same conversation with the ends exchanged: `basis` shows that the responder started it.
     #[must_use]
     pub fn turned(self, basis: DirectionBasis) -> Self {

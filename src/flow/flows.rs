@@ -24,10 +24,10 @@ const FOLD_SHARE: usize = 8;
 /// All flows of a capture, growing.
 #[derive(Clone, Debug)]
 pub struct FlowTable {
-    four: Table<u32>,
-    six: Table<[u8; 16]>,
-    payloads: Payloads,
-    folds: Folds,
+    pub(super) four: Table<u32>,
+    pub(super) six: Table<[u8; 16]>,
+    pub(super) payloads: Payloads,
+    pub(super) folds: Folds,
     max_flows: usize,
     latest: Option<Timestamp>,
 }
@@ -180,7 +180,7 @@ impl FlowTable {
 
 /// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large
 /// and are moved once each.
-fn in_order(flows: &mut [Conversation]) {
+pub fn in_order(flows: &mut [Conversation]) {
     flows.sort_by_cached_key(|flow| (flow.first, flow.first_frame));
     for together in flows.chunk_by_mut(|one, next| (one.first, one.first_frame) == (next.first, next.first_frame)) {
         together.sort_by_key(|flow| (flow.originator, flow.responder, flow.transport));
@@ -199,12 +199,12 @@ impl Settled {
 }
 
 /// ICMP errors by the flow and the end whose packet they quote, each list by time.
-struct Errors<'a> {
+pub(super) struct Errors<'a> {
     by_key: std::collections::HashMap<(AnyKey, bool), Vec<&'a IcmpError>>,
 }
 
 impl<'a> Errors<'a> {
-    fn new(errors: &'a [QuotingError]) -> Self {
+    pub(super) fn new(errors: &'a [QuotingError]) -> Self {
         let mut by_key = std::collections::HashMap::<_, Vec<_>>::new();
         for QuotingError { error, quote } in errors {
             if let (Some((key, from)), Some(_)) = (of_quote(quote), of_icmp(error)) {
@@ -218,7 +218,7 @@ impl<'a> Errors<'a> {
     }
 
     /// The first error that quotes a packet of the originator, within the life of the flow.
-    fn of<A: Address>(&self, key: AnyKey, run: &Run<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
+    pub(super) fn of<A: Address>(&self, key: AnyKey, run: &Run<A>, until: Option<Timestamp>) -> Option<&'a IcmpError> {
         if self.by_key.is_empty() {
             return None;
         }
@@ -227,9 +227,18 @@ impl<'a> Errors<'a> {
         let error = list.get(list.partition_point(|error| error.at < run.first))?;
         until.is_none_or(|until| error.at < until).then_some(*error)
     }
+
+    /// The frames of the first errors since `first` that quote either end: whichever turns out to be the
+    /// originator, no other can decide.
+    pub(super) fn around(&self, key: AnyKey, first: Timestamp) -> impl Iterator<Item = FrameRef> {
+        [true, false].into_iter().filter_map(move |low| {
+            let list = self.by_key.get(&(key, low))?;
+            list.get(list.partition_point(|error| error.at < first)).map(|error| error.frame)
+        })
+    }
 }
 
-fn converse<A: Address>(run: &Run<A>, ended: Timestamp, icmp: Option<&IcmpError>, payloads: &Payloads) -> Conversation {
+pub(super) fn converse<A: Address>(run: &Run<A>, ended: Timestamp, icmp: Option<&IcmpError>, payloads: &Payloads) -> Conversation {
     let client = payloads.interned.get(run.verdict).and_then(|(_, client)| *client);
     let (originator, direction_basis) = direction::settle(run, client);
     let tries: Vec<Timestamp> = run.tries().collect();
@@ -259,6 +268,7 @@ fn converse<A: Address>(run: &Run<A>, ended: Timestamp, icmp: Option<&IcmpError>
         truncated: run.seen.any(Seen::TRUNCATED),
         missed: run.missed(),
         folded: 0,
+        alike: 0,
     }
 }
 

@@ -37,7 +37,7 @@ impl Folds {
 
     /// Folds one flow, or what an earlier fold left.
     pub(super) fn add(&mut self, flow: Conversation) {
-        let count = flow.folded.saturating_add(1);
+        let count = flow.folded.saturating_add(flow.weight());
         self.flows = self.flows.saturating_add(count);
         let exact = Kind {
             originator: flow.originator.address,
@@ -106,7 +106,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     add(&mut sum.received, flow.received);
     sum.direction_basis = weaker(sum.direction_basis, flow.direction_basis);
     sum.tries = sum.tries.saturating_add(flow.tries);
-    sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(1);
+    sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(flow.weight());
     sum.ambiguous |= flow.ambiguous;
     sum.truncated |= flow.truncated;
     sum.missed = sum.missed.saturating_add(flow.missed);

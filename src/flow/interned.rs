@@ -40,6 +40,11 @@ impl Interned {
         self.insert(found, client)
     }
 
+    /// Entries held.
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Moves an entry of another store here.
     pub(super) fn adopt(&mut self, verdict: Verdict, other: &Self) -> Verdict {
         match other.get(verdict) {

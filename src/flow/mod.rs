@@ -12,6 +12,7 @@
 )]
 
 mod attempt;
+mod close;
 mod conversation;
 mod direction;
 mod flows;
@@ -30,6 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use close::{Closed, Patience, still_needed};
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-pub use flows::{FlowTable, QuotingError, Settled, Sighting};
+pub use flows::{FlowTable, QuotingError, Settled, Sighting, in_order};
 pub use stream::{Stream, Stretch};

@@ -117,13 +117,25 @@ impl<A: Address> Table<A> {
                 *gone = true;
             }
         }
-        let (mut kept, mut evicted) = (Vec::with_capacity(self.runs.len()), Vec::with_capacity(excess));
+        self.take_out(&gone)
+    }
+
+    /// Takes out the runs at the positions that are marked; the others keep their order.
+    pub(super) fn take_out(&mut self, gone: &[bool]) -> Vec<Run<A>> {
+        let (mut kept, mut taken) = (Vec::with_capacity(self.runs.len()), Vec::new());
         for (run, gone) in std::mem::take(&mut self.runs).into_iter().zip(gone) {
-            if gone { evicted.push(run) } else { kept.push(run) }
+            if *gone { taken.push(run) } else { kept.push(run) }
         }
         self.index.clear();
         kept.into_iter().for_each(|run| self.insert(self.seed.hash_one(run.key), run));
-        evicted
+        taken
+    }
+
+    /// Its runs by key, those of one key in their order, each with its position.
+    pub(super) fn by_key(&self) -> Vec<(usize, &Run<A>)> {
+        let mut order: Vec<(usize, &Run<A>)> = self.runs.iter().enumerate().collect();
+        order.sort_by_key(|(_, run)| run.key);
+        order
     }
 
     #[inline]

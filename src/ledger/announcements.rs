@@ -22,11 +22,16 @@ pub(super) fn settle(streams: &[Stream], names: &Names) -> Vec<Announcement> {
     let mappers = streams.iter().filter(|stream| is_heard(stream));
     let mut found: Vec<Announcement> = mappers.flat_map(of_stream).collect();
     found.extend(of_browsers(&names.browsing));
+    sort(&mut found);
+    found
+}
+
+/// In order of time, each once.
+pub(super) fn sort(found: &mut Vec<Announcement>) {
     found.sort_by(|a, b| {
         (a.at, a.frame, a.port, &a.interface, a.elsewhere).cmp(&(b.at, b.frame, b.port, &b.interface, b.elsewhere))
     });
     found.dedup();
-    found
 }
 
 /// Turns flows whose direction rests on ports or order, and one of whose ends is an announced port.

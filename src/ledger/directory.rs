@@ -58,6 +58,13 @@ impl Directory {
         }
     }
 
+    /// Keeps the first of what was heard several times, so that there is room for what is new.
+    pub(super) fn compact(&mut self) {
+        let key = |sign: &DirectorySign| (sign.speaker, sign.host.clone(), sign.says.clone());
+        self.signs.sort_by_key(|sign| (key(sign), sign.frame));
+        self.signs.dedup_by_key(|sign| key(sign));
+    }
+
     /// Adds what the following piece heard.
     pub(super) fn merge(&mut self, mut later: Self) {
         self.signs.append(&mut later.signs);

@@ -46,6 +46,7 @@ impl Ledger {
         self.cards.merge(later.cards);
         self.errors.append(&mut later.errors);
         self.errors.truncate(super::observe::MAX_ERRORS);
+        self.closed.merge(later.closed);
         self.first = [self.first, later.first].into_iter().flatten().min();
         self.last = self.last.max(later.last);
     }

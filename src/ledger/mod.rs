@@ -14,9 +14,11 @@
 
 mod announcements;
 mod cards;
+mod close;
 mod directory;
 mod duplicates;
 mod inversions;
+mod knowledge;
 mod locate;
 mod merge;
 mod names;
@@ -26,6 +28,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use close::Bounds;
 pub use locate::Locator;
 pub use observation::{
     Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,

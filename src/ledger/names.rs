@@ -130,11 +130,56 @@ impl Names {
             pair(spoken, &mut lookups, &mut latest);
         }
         let mut resolutions: Vec<Resolution> = lookups.iter().filter_map(Lookup::resolution).collect();
-        resolutions.sort_by(|a, b| (a.asked, a.question, &a.name, a.kind).cmp(&(b.asked, b.question, &b.name, b.kind)));
         let mut bindings: Vec<Binding> = lookups.iter().flat_map(Lookup::bindings).collect();
-        bindings.sort_by(|a, b| (a.from, a.answer, &a.name, a.address).cmp(&(b.from, b.answer, &b.name, b.address)));
+        sort(&mut resolutions, &mut bindings);
         (resolutions, bindings)
     }
+
+    /// Whether a good part of what may be kept is.
+    pub(super) const fn is_half_full(&self) -> bool {
+        self.spoken.len() > MAX_MESSAGES / 2 || self.browsing.len() > MAX_MESSAGES / 2
+    }
+
+    /// Takes out the messages that have met whatever belongs to them by the time `since`. A look-up is
+    /// never torn: where an exchange goes on, it is parted in front of a question.
+    pub(super) fn take_settled(&mut self, since: Timestamp) -> Self {
+        let mut parts: HashMap<&Exchange, (Timestamp, Option<usize>)> = HashMap::new();
+        for (place, spoken) in self.spoken.iter().enumerate() {
+            let (latest, question) = parts.entry(&spoken.exchange).or_insert((spoken.at, None));
+            *latest = spoken.at.max(*latest);
+            if spoken.said == Said::Question && spoken.at < since {
+                *question = Some(place);
+            }
+        }
+        let goes = |place: usize, spoken: &Spoken| {
+            parts.get(&spoken.exchange).is_some_and(|(latest, question)| {
+                *latest < since || question.is_some_and(|question| place < question)
+            })
+        };
+        let gone: Vec<bool> = self.spoken.iter().enumerate().map(|(place, spoken)| goes(place, spoken)).collect();
+        let mut latest = HashMap::new();
+        for browsed in &self.browsing {
+            let last = latest.entry((browsed.client, browsed.server)).or_insert(browsed.at);
+            *last = browsed.at.max(*last);
+        }
+        let (browsed, browsing) = std::mem::take(&mut self.browsing)
+            .into_iter()
+            .partition(|browsed| latest.get(&(browsed.client, browsed.server)).is_some_and(|last| *last < since));
+        self.browsing = browsing;
+        let mut settled = Self { spoken: Vec::new(), browsing: browsed };
+        let mut stays = Vec::new();
+        for (spoken, gone) in std::mem::take(&mut self.spoken).into_iter().zip(gone) {
+            if gone { settled.spoken.push(spoken) } else { stays.push(spoken) }
+        }
+        self.spoken = stays;
+        settled
+    }
+}
+
+/// Look-ups in order of their question, bindings in order of their answer.
+pub(super) fn sort(resolutions: &mut [Resolution], bindings: &mut [Binding]) {
+    resolutions.sort_by(|a, b| (a.asked, a.question, &a.name, a.kind).cmp(&(b.asked, b.question, &b.name, b.kind)));
+    bindings.sort_by(|a, b| (a.from, a.answer, &a.name, a.address).cmp(&(b.from, b.answer, &b.name, b.address)));
 }
 
 impl Spoken {

@@ -3,6 +3,7 @@
 //! prints, never reads a clock.
 
 use super::cards::Cards;
+use super::close::Closed;
 use super::directory::{self, Directory};
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Clocks;
@@ -47,6 +48,8 @@ pub struct Ledger {
     pub(super) directory: Directory,
     pub(super) cards: Cards,
     pub(super) errors: Vec<QuotingError>,
+    /// What is over and was folded.
+    pub(super) closed: Closed,
     /// The first frames of a continuation with several taps: the end of what comes before decides
     /// whether they are copies.
     pub(super) head: Vec<HeldFrame>,
@@ -99,6 +102,7 @@ impl Ledger {
             directory: Directory::default(),
             cards: Cards::default(),
             errors: Vec::new(),
+            closed: Closed::default(),
             head: Vec::new(),
             first: None,
             last: None,

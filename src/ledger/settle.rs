@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::{Counters, Ledger, Observation, announcements};
-use crate::flow::{FlowTable, Sighting};
+use super::{Counters, Ledger, Observation, announcements, names};
+use crate::flow::{FlowTable, Sighting, in_order};
 
 impl Ledger {
     /// Everything the capture said so far.
@@ -25,9 +25,22 @@ impl Ledger {
     fn observation(&self, flows: &FlowTable) -> Observation {
         let ended = self.last.unwrap_or_default();
         let mut settled = flows.settle(ended, &self.errors);
-        let (resolutions, bindings) = self.names.settle(&settled.streams);
-        let announcements = announcements::settle(&settled.streams, &self.names);
+        let (mut resolutions, mut bindings) = self.names.settle(&settled.streams);
+        let mut announcements = announcements::settle(&settled.streams, &self.names);
+        let known = &self.closed.knowledge;
+        if !known.is_empty() {
+            resolutions.extend(known.resolutions.iter().cloned());
+            bindings.extend(known.bindings.iter().cloned());
+            announcements.extend(known.announcements.iter().cloned());
+            names::sort(&mut resolutions, &mut bindings);
+            announcements::sort(&mut announcements);
+        }
         announcements::orient(&mut settled.flows, &announcements);
+        let open = settled.flows.len();
+        settled.flows.extend(self.closed.conversations().cloned());
+        if settled.flows.len() > open {
+            in_order(&mut settled.flows);
+        }
         Observation {
             flows: settled.flows,
             resolutions,
@@ -41,7 +54,7 @@ impl Ledger {
                 fragments_pending: self.fragments.pending().saturating_add(self.fragments_lost),
                 time_inversions: self.inversions.count(),
                 folded_flows: settled.folded_flows,
-                missed_bytes: settled.missed_bytes,
+                missed_bytes: settled.missed_bytes.saturating_add(self.closed.missed_bytes),
                 ..self.counters.clone()
             },
             first: self.first,
@@ -69,6 +82,7 @@ impl Ledger {
         copy.directory = self.directory.clone();
         copy.cards = self.cards.clone();
         copy.errors.clone_from(&self.errors);
+        copy.closed = self.closed.clone();
         copy.first = self.first;
         copy.last = self.last;
         copy.inputs.clone_from(&self.inputs);

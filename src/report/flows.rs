@@ -271,6 +271,7 @@ mod tests {
             truncated: false,
             missed: 0,
             folded: 0,
+            alike: 0,
         };
         let inputs = vec![Input { path: "a.pcap".into(), ..Input::default() }];
         Observation { flows: vec![flow], inputs, ..Observation::default() }

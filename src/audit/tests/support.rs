@@ -211,6 +211,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         truncated: words.contains(&"cut-short"),
         missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
         folded: 0,
+        alike: 0,
     }
 }
 

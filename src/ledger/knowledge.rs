@@ -1,0 +1,170 @@
+//! What was said of names and announced ports, as it stands once its packets need no longer be paired:
+//! the same thing said again and again is one entry, and what has run out and explains no flow that is
+//! held is forgotten. What is forgotten makes nothing expected: it no longer held.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use super::names::Names;
+use super::{Announcement, Binding, Resolution, announcements};
+use crate::dissect::Payload;
+use crate::flow::{Conversation, Stream};
+use crate::wire::Timestamp;
+
+/// How long an announced port holds, in nanoseconds: 24 hours.
+const ANNOUNCED: i64 = 24 * 3600 * 1_000_000_000;
+/// Entries of each sort that are kept; the oldest go first.
+const MOST: usize = 65_536;
+
+/// What is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Knowledge {
+    pub(super) bindings: Vec<Binding>,
+    pub(super) resolutions: Vec<Resolution>,
+    pub(super) announcements: Vec<Announcement>,
+}
+
+impl Knowledge {
+    /// Adds what finished streams, and messages that are paired among themselves, said.
+    pub(super) fn hear(&mut self, streams: &[Stream], spoken: &Names) {
+        let (resolutions, bindings) = spoken.settle(streams);
+        self.resolutions.extend(resolutions);
+        self.bindings.extend(bindings);
+        self.announcements.extend(announcements::settle(streams, spoken));
+    }
+
+    /// Whether nothing is known.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bindings.is_empty() && self.resolutions.is_empty() && self.announcements.is_empty()
+    }
+
+    /// Adds what the following piece knows.
+    pub(super) fn merge(&mut self, mut later: Self) {
+        self.bindings.append(&mut later.bindings);
+        self.resolutions.append(&mut later.resolutions);
+        self.announcements.append(&mut later.announcements);
+    }
+
+    /// Makes one of what was said again, and forgets what ran out longer than `memory` ago, where none of
+    /// `flows` rests on it.
+    pub(super) fn forget(&mut self, now: Timestamp, memory: i64, flows: &[Conversation]) {
+        let starts = Starts::of(flows);
+        let horizon = now.plus(memory.saturating_neg());
+        self.bindings = spans(std::mem::take(&mut self.bindings));
+        self.bindings.retain(|binding| binding.until >= horizon || starts.rest_on(binding));
+        self.announcements = latest_and_needed(std::mem::take(&mut self.announcements), horizon, &starts);
+        self.resolutions = first_and_last(std::mem::take(&mut self.resolutions));
+        keep_latest(&mut self.bindings, |binding| binding.until);
+        keep_latest(&mut self.announcements, |announcement| announcement.at);
+        keep_latest(&mut self.resolutions, |resolution| resolution.asked);
+    }
+}
+
+/// When flows began, by what they may rest on; each list in order.
+#[derive(Default)]
+struct Starts<'flow> {
+    to: HashMap<IpAddr, Vec<Timestamp>>,
+    claiming: HashMap<&'flow str, Vec<Timestamp>>,
+    between: HashMap<(IpAddr, IpAddr, u16), Vec<Timestamp>>,
+}
+
+impl<'flow> Starts<'flow> {
+    fn of(flows: &'flow [Conversation]) -> Self {
+        let mut starts = Self::default();
+        for flow in flows {
+            starts.to.entry(flow.responder.address).or_default().push(flow.first);
+            starts.to.entry(flow.originator.address).or_default().push(flow.first);
+            let ends = (flow.originator.address, flow.responder.address, flow.responder.port);
+            starts.between.entry(ends).or_default().push(flow.first);
+            if let Payload::Recognised(said) = &flow.payload {
+                for claim in &said.claims {
+                    starts.claiming.entry(&claim.name).or_default().push(flow.first);
+                }
+            }
+        }
+        let lists = starts.to.values_mut().chain(starts.claiming.values_mut()).chain(starts.between.values_mut());
+        lists.for_each(|list| list.sort_unstable());
+        starts
+    }
+
+    fn rest_on(&self, binding: &Binding) -> bool {
+        let lists = [self.to.get(&binding.address), self.claiming.get(binding.name.as_str())];
+        lists.into_iter().flatten().any(|list| any_within(list, binding.from, binding.until))
+    }
+}
+
+/// Whether one of the times lies at or after `from` and before `until`.
+fn any_within(times: &[Timestamp], from: Timestamp, until: Timestamp) -> bool {
+    times.get(times.partition_point(|time| *time < from)).is_some_and(|time| *time < until)
+}
+
+/// Bindings of the same name that follow each other without a gap become one.
+fn spans(mut bindings: Vec<Binding>) -> Vec<Binding> {
+    bindings.sort_by(|a, b| key_of(a).cmp(&key_of(b)).then_with(|| (a.from, a.answer).cmp(&(b.from, b.answer))));
+    let mut spans: Vec<Binding> = Vec::with_capacity(bindings.len());
+    for binding in bindings {
+        match spans.last_mut() {
+            Some(span) if key_of(span) == key_of(&binding) && binding.from <= span.until => {
+                span.until = span.until.max(binding.until);
+            }
+            Some(_) | None => spans.push(binding),
+        }
+    }
+    spans
+}
+
+fn key_of(binding: &Binding) -> (IpAddr, IpAddr, IpAddr, &str, &[String]) {
+    (binding.client, binding.resolver, binding.address, &binding.name, &binding.aliases)
+}
+
+/// Of each announcement the latest, those that a flow rests on, and, where it leads astray, the first.
+fn latest_and_needed(mut all: Vec<Announcement>, horizon: Timestamp, starts: &Starts<'_>) -> Vec<Announcement> {
+    let key = |a: &Announcement| (a.client, a.server, a.port, a.by, a.elsewhere);
+    all.sort_by(|a, b| (key(a), &a.interface, a.at, a.frame).cmp(&(key(b), &b.interface, b.at, b.frame)));
+    all.dedup();
+    let mut kept = Vec::new();
+    for same in all.chunk_by(|a, b| key(a) == key(b) && a.interface == b.interface) {
+        let next = same.iter().skip(1).map(|next| Some(next.at)).chain([None]);
+        for ((place, announcement), next) in same.iter().enumerate().zip(next) {
+            let ends = (announcement.client, announcement.server, announcement.port);
+            let runs_out = announcement.at.plus(ANNOUNCED);
+            let used = starts
+                .between
+                .get(&ends)
+                .is_some_and(|list| any_within(list, announcement.at, next.unwrap_or(runs_out).max(announcement.at.plus(1))));
+            let astray = announcement.elsewhere.is_some() && (place == 0 || next.is_none());
+            if used || astray || (next.is_none() && runs_out >= horizon) {
+                kept.push(announcement.clone());
+            }
+        }
+    }
+    kept
+}
+
+/// Of look-ups that ended alike the first and the last.
+fn first_and_last(mut all: Vec<Resolution>) -> Vec<Resolution> {
+    all.sort_by_key(|resolution| (resolution.asked, resolution.question));
+    let mut groups: BTreeMap<_, (Resolution, Option<Resolution>)> = BTreeMap::new();
+    for resolution in all {
+        let ended = match resolution.result {
+            super::ResolutionResult::Resolved => (0, 0),
+            super::ResolutionResult::Empty => (1, 0),
+            super::ResolutionResult::Failed(code) => (2, code),
+            super::ResolutionResult::Unanswered => (3, 0),
+            super::ResolutionResult::Conflicting => (4, 0),
+        };
+        let key = (resolution.client, resolution.resolver, resolution.name.clone(), resolution.kind, ended);
+        match groups.get_mut(&key) {
+            Some((_, last)) => *last = Some(resolution),
+            None => drop(groups.insert(key, (resolution, None))),
+        }
+    }
+    groups.into_values().flat_map(|(first, last)| [Some(first), last]).flatten().collect()
+}
+
+fn keep_latest<T>(all: &mut Vec<T>, time: impl Fn(&T) -> Timestamp) {
+    if all.len() > MOST {
+        all.sort_by_key(&time);
+        all.drain(..all.len().saturating_sub(MOST));
+    }
+}
