@@ -217,13 +217,17 @@ mod telling {
         (output.status.code(), text(&output.stdout) + &text(&output.stderr))
     }
 
-    #[test]
-    fn a_journal_survives_every_kill() {
-        let Some(cable) = Cable::lay() else { return };
+    /// How often a watch is killed: 20 times, or as often as `FLOWAUDIT_KILLS` says.
+    fn kills() -> u64 {
+        std::env::var("FLOWAUDIT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20)
+    }
+
+    /// Kills a watch in each of `rounds`, at another moment each time.
+    fn kill_again_and_again(cable: &Cable, rounds: impl Iterator<Item = u64>) {
         let (journal, json) = (cable.at("journal.jsonl"), cable.at("live.json"));
         let words = [&SITE[..], &["--journal", journal.to_str().unwrap(), "--json", json.to_str().unwrap()]].concat();
         let mut lines = 0;
-        for round in 0..20u64 {
+        for round in rounds {
             let _ = fs::remove_file(cable.at("events.jsonl"));
             let mut watch = cable.watch(&words);
             let mut replay = cable.replay(&["--multiplier=40"]);
@@ -240,6 +244,19 @@ mod telling {
             lines = now;
             assert!(!json.exists(), "a report of a watch that was ended by force");
         }
+    }
+
+    #[test]
+    fn a_journal_survives_every_kill() {
+        let cables: Vec<Cable> = (0..4).map_while(|_| Cable::lay()).collect();
+        let [cable, ..] = cables.as_slice() else { return };
+        std::thread::scope(|scope| {
+            for (first, cable) in (0..).zip(&cables) {
+                scope.spawn(move || kill_again_and_again(cable, (first..kills()).step_by(4)));
+            }
+        });
+        let (journal, json) = (cable.at("journal.jsonl"), cable.at("live.json"));
+        let words = [&SITE[..], &["--journal", journal.to_str().unwrap(), "--json", json.to_str().unwrap()]].concat();
         let bytes = fs::read(&journal).unwrap();
         let last = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
         for at in (0..last).step_by(last / 40) {

@@ -54,7 +54,9 @@ mod weeks {
             for owned in frames {
                 let frame = owned.frame();
                 let mut bytes = frame.bytes.to_vec();
-                shift_ports(&mut bytes, |port| ports.binary_search(&port).map_or(port, |at| FROM + (at as u16) * ROUNDS + round));
+                shift_ports(&mut bytes, |port| {
+                    ports.binary_search(&port).map_or(port, |at| FROM + (at as u16) * ROUNDS + round)
+                });
                 self.number += 1;
                 let place = FrameRef { input: 0, number: self.number };
                 let at = frame.at.plus(i64::from(round) * period);

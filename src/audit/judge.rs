@@ -177,6 +177,7 @@ fn site(matrix: &Matrix) -> SiteEntry {
         name: matrix.site.clone(),
         path,
         sha256,
+        since: None,
         vantage: matrix.vantage.and_then(role_id).unwrap_or_else(|| words::MIRROR.to_owned()),
         subject: role_id(matrix.subject).unwrap_or_default(),
         roles: matrix.roles.iter().map(players).collect(),

@@ -42,8 +42,8 @@ pub use model::{
 pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 
-use crate::ledger::Observation;
 use crate::flow::Conversation;
+use crate::ledger::Observation;
 use crate::matrix::{Facts, Match, Matrix, RoleId, RowId};
 use crate::wire::Transport;
 

@@ -74,6 +74,9 @@ pub struct SiteEntry {
     pub path: Option<String>,
     /// SHA-256 of the site file.
     pub sha256: Option<String>,
+    /// Since when it is in force, where a watch has read it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// Where the capture was taken.
     pub vantage: String,
     /// The role under audit.

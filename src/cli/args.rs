@@ -12,7 +12,7 @@ use super::examples;
 use super::sandbox::SandboxArguments;
 use super::verify::{self, VerifyArguments};
 #[cfg(all(feature = "live", unix))]
-use super::watch::{self, WatchArguments};
+use super::watch::{self, RunnerArguments, WatchArguments};
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -38,6 +38,9 @@ pub enum Command {
     #[cfg(all(feature = "live", unix))]
     #[command(after_help = watch::EXAMPLES, after_long_help = watch::LONG_HELP)]
     Watch(Box<WatchArguments>),
+    #[cfg(all(feature = "live", unix))]
+    #[command(name = "run-command", hide = true)]
+    Hook(RunnerArguments),
     /// Write a stored audit (--json) in another form
     #[command(after_help = examples::REPORT_EXAMPLES)]
     Report(ReportArguments),

@@ -87,6 +87,19 @@ pub fn of_failure(failure: &Failure, styled: bool) -> u8 {
     2
 }
 
+/// Says what is wrong where the program goes on all the same, and gives the first line of it.
+#[cfg(feature = "live")]
+pub fn note(failure: &Failure) -> String {
+    let text = match failure {
+        Failure::Plain(sentence) => sentence.clone(),
+        Failure::Advice(sentence, _) => (*sentence).to_owned(),
+        Failure::Faults(faults) => faults.render(false),
+        Failure::Unwritten => "not every report could be written".to_owned(),
+    };
+    text.lines().for_each(say);
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 /// One line on standard error, escaped. When even that cannot be written there is nobody to tell.
 pub fn say(line: &str) {
     let line = escape::terminal(line);

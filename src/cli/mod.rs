@@ -57,6 +57,8 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(all(feature = "live", unix))]
         Command::Watch(arguments) => watch::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Command::Hook(arguments) => watch::run_command(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
@@ -70,6 +72,8 @@ const fn wish(arguments: &Arguments) -> Color {
         Command::Audit(arguments) => arguments.look.page.color,
         #[cfg(all(feature = "live", unix))]
         Command::Watch(arguments) => arguments.look.page.color,
+        #[cfg(all(feature = "live", unix))]
+        Command::Hook(_) => Color::Never,
         Command::Report(arguments) => arguments.look.page.color,
         Command::Diff(arguments) => arguments.look.page.color,
         Command::Verify(_) | Command::Matrix(_) | Command::Site(_) => Color::Auto,

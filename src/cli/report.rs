@@ -110,14 +110,16 @@ pub fn write_all(
     if whole { Ok(()) } else { Err(Failure::Unwritten) }
 }
 
-/// Writes the forms that go to files, and names these files; `false` when one could not be written.
+/// Writes the forms that go to files, each to the `place` of its path, and names these files; `false` when
+/// one could not be written.
 #[cfg(feature = "live")]
-pub fn write_files(audit: &Audit, outputs: &OutputArguments) -> (Vec<String>, bool) {
+pub fn write_files(audit: &Audit, outputs: &OutputArguments, place: impl Fn(&Path) -> PathBuf) -> (Vec<String>, bool) {
     let mut names = Vec::new();
     let mut whole = true;
     for (path, form) in forms(outputs) {
         if let Some(path) = path.as_deref().filter(|path| !is_dash(path)) {
-            whole &= write_one(path, |out| form(out, audit));
+            let path = place(path);
+            whole &= write_one(&path, |out| form(out, audit));
             names.push(path.display().to_string());
         }
     }

@@ -238,7 +238,12 @@ impl<'a> Errors<'a> {
     }
 }
 
-pub(super) fn converse<A: Address>(run: &Run<A>, ended: Timestamp, icmp: Option<&IcmpError>, payloads: &Payloads) -> Conversation {
+pub(super) fn converse<A: Address>(
+    run: &Run<A>,
+    ended: Timestamp,
+    icmp: Option<&IcmpError>,
+    payloads: &Payloads,
+) -> Conversation {
     let client = payloads.interned.get(run.verdict).and_then(|(_, client)| *client);
     let (originator, direction_basis) = direction::settle(run, client);
     let tries: Vec<Timestamp> = run.tries().collect();

@@ -3,7 +3,7 @@
 //! knowledge that is kept as long as somebody may rest on it. What kind a conversation is of is for
 //! the caller to say, since judging is above this floor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::knowledge::Knowledge;
@@ -72,7 +72,9 @@ impl Ledger {
     /// Whether there is so much that [`Ledger::close`] is worth its time.
     #[must_use]
     pub fn is_full(&self, bounds: Bounds) -> bool {
-        self.flows.len() > bounds.flows || self.names.is_half_full() || self.errors.len() > super::observe::MAX_ERRORS / 2
+        self.flows.len() > bounds.flows
+            || self.names.is_half_full()
+            || self.errors.len() > super::observe::MAX_ERRORS / 2
     }
 
     /// Folds what is over at the time `now` of the packets. `seen` is this ledger settled, and `stance`
@@ -111,6 +113,14 @@ impl Ledger {
         self.closed.knowledge.forget(now, bounds.memory, &seen.flows);
         self.directory.compact();
         folded
+    }
+
+    /// The indices in `seen`, this ledger settled, of the flows that were not folded before.
+    #[must_use]
+    pub fn unfolded(&self, seen: &Observation) -> Vec<usize> {
+        let folded: HashSet<_, foldhash::fast::RandomState> = self.closed.conversations().map(identity).collect();
+        let flows = seen.flows.iter().enumerate();
+        flows.filter(|(_, flow)| !folded.contains(&identity(flow))).map(|(index, _)| index).collect()
     }
 
     fn fold(&mut self, flow: Conversation, stance: u64, most: usize) {
@@ -152,13 +162,7 @@ impl Kind {
             direction_basis: flow.direction_basis,
             outcome: flow.outcome,
             payload: flow.payload.clone(),
-            marks: [
-                flow.sent.payload > 0,
-                flow.received.payload > 0,
-                flow.missed > 0,
-                flow.ambiguous,
-                flow.truncated,
-            ],
+            marks: [flow.sent.payload > 0, flow.received.payload > 0, flow.missed > 0, flow.ambiguous, flow.truncated],
             stance,
         }
     }

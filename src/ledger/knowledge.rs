@@ -128,10 +128,9 @@ fn latest_and_needed(mut all: Vec<Announcement>, horizon: Timestamp, starts: &St
         for ((place, announcement), next) in same.iter().enumerate().zip(next) {
             let ends = (announcement.client, announcement.server, announcement.port);
             let runs_out = announcement.at.plus(ANNOUNCED);
-            let used = starts
-                .between
-                .get(&ends)
-                .is_some_and(|list| any_within(list, announcement.at, next.unwrap_or(runs_out).max(announcement.at.plus(1))));
+            let used = starts.between.get(&ends).is_some_and(|list| {
+                any_within(list, announcement.at, next.unwrap_or(runs_out).max(announcement.at.plus(1)))
+            });
             let astray = announcement.elsewhere.is_some() && (place == 0 || next.is_none());
             if used || astray || (next.is_none() && runs_out >= horizon) {
                 kept.push(announcement.clone());

@@ -152,9 +152,9 @@ impl Names {
             }
         }
         let goes = |place: usize, spoken: &Spoken| {
-            parts.get(&spoken.exchange).is_some_and(|(latest, question)| {
-                *latest < since || question.is_some_and(|question| place < question)
-            })
+            parts
+                .get(&spoken.exchange)
+                .is_some_and(|(latest, question)| *latest < since || question.is_some_and(|question| place < question))
         };
         let gone: Vec<bool> = self.spoken.iter().enumerate().map(|(place, spoken)| goes(place, spoken)).collect();
         let mut latest = HashMap::new();

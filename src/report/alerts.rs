@@ -101,6 +101,7 @@ impl Alerts {
             | What::Renewed { .. }
             | What::Flood { .. }
             | What::Loss { .. }
+            | What::Reloaded { .. }
             | What::End { .. } => Some(Told { event, alert: false }),
         }
     }

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of
 /// the directory. Devices, named pipes and `/dev/stdout`-like names are written directly.
 ///
@@ -26,6 +28,60 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|fault| fault.error)?;
     sync_directory(&directory)
+}
+
+/// A file that grows for long and then appears whole, or not at all.
+#[derive(Debug)]
+pub struct Growing {
+    out: Growth,
+}
+
+#[derive(Debug)]
+enum Growth {
+    /// Beside the place where it will appear.
+    Temporary(BufWriter<NamedTempFile>, PathBuf),
+    /// Into something that takes what comes.
+    Stream(BufWriter<File>),
+}
+
+impl Growing {
+    /// Begins a file that is to appear in the directory of `path`.
+    ///
+    /// # Errors
+    /// Whatever opening met.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        if is_stream(path)? {
+            let file = OpenOptions::new().write(true).open(path)?;
+            return Ok(Self { out: Growth::Stream(BufWriter::new(file)) });
+        }
+        let directory = directory_of(path);
+        let file = tempfile::Builder::new().prefix(".flowaudit-").suffix(".tmp").make_in(&directory, create)?;
+        Ok(Self { out: Growth::Temporary(BufWriter::new(file), directory) })
+    }
+
+    /// Where to write.
+    pub fn out(&mut self) -> &mut dyn Write {
+        match &mut self.out {
+            Growth::Temporary(out, _) => out,
+            Growth::Stream(out) => out,
+        }
+    }
+
+    /// Has it appear as `path`, in the directory in which it was begun.
+    ///
+    /// # Errors
+    /// Whatever writing, syncing or renaming met; nothing appears then.
+    pub fn finish(self, path: &Path) -> io::Result<()> {
+        match self.out {
+            Growth::Stream(mut out) => out.flush(),
+            Growth::Temporary(out, directory) => {
+                let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(path).map_err(|fault| fault.error)?;
+                sync_directory(&directory)
+            }
+        }
+    }
 }
 
 /// A new file that only its owner reads. It is opened for writing alone: a process that has given up

@@ -78,6 +78,13 @@ pub enum What {
         /// Packets that the capturing system has lost so far.
         lost: u64,
     },
+    /// Site and packs were read again.
+    Reloaded {
+        /// SHA-256 of the site file in force.
+        sha256: Option<String>,
+        /// What was wrong with them; those that were in force before then stay.
+        fault: Option<String>,
+    },
     /// The watch ends.
     End {
         /// The exit code.
@@ -141,6 +148,11 @@ impl Event {
             }
             What::Settled { finding } => format!("settled {}: {}", finding.id, finding.summary),
             What::Loss { lost } => format!("lost {}", super::words::count(*lost, "packet")),
+            What::Reloaded { sha256, fault } => match (fault, sha256) {
+                (Some(fault), _) => format!("site and packs stay as they were: {fault}"),
+                (None, Some(sha256)) => format!("site and packs were read again: site file {sha256}"),
+                (None, None) => "packs were read again".to_owned(),
+            },
             What::End { exit, headline } => format!("end, exit {exit}: {headline}"),
         };
         escape::terminal(&format!("{time} {what}")).into_owned()

@@ -64,12 +64,39 @@ pub fn write(
     verdicts: &[FlowVerdict],
     matrix: &Matrix,
 ) -> io::Result<()> {
-    let names = Names::of(seen);
-    let lines = (1u64..).zip(&seen.flows).zip(verdicts);
-    let lines = lines
-        .map(|((number, flow), verdict)| cells(number, flow, verdict, &Surroundings { seen, matrix, names: &names }));
+    write_header(out, form)?;
+    write_lines(out, form, seen, verdicts, matrix, (1..).zip(0..seen.flows.len()))
+}
+
+/// Writes what stands above the lines.
+///
+/// # Errors
+/// Whatever `out` met.
+pub fn write_header(out: &mut dyn Write, form: Form) -> io::Result<()> {
     match form {
-        Form::Csv => write_csv(out, lines),
+        Form::Csv => write_csv(out, std::iter::once(COLUMNS)),
+        Form::JsonLines => Ok(()),
+    }
+}
+
+/// Writes the lines of some flows: each with its number in the log and its index among those of `seen`.
+///
+/// # Errors
+/// Whatever `out` met.
+pub fn write_lines(
+    out: &mut dyn Write,
+    form: Form,
+    seen: &Observation,
+    verdicts: &[FlowVerdict],
+    matrix: &Matrix,
+    which: impl Iterator<Item = (u64, usize)>,
+) -> io::Result<()> {
+    let names = Names::of(seen);
+    let around = Surroundings { seen, matrix, names: &names };
+    let lines =
+        which.filter_map(|(number, index)| Some(cells(number, seen.flows.get(index)?, verdicts.get(index)?, &around)));
+    match form {
+        Form::Csv => write_csv(out, lines.map(|line| line.map(|cell| csv_cell(&cell)))),
         Form::JsonLines => lines.map(Line).try_for_each(|line| json::write_line(out, &line)),
     }
 }
@@ -218,12 +245,12 @@ fn claimed(flow: &Conversation) -> Option<&str> {
     recognised.claims.iter().min_by_key(|claim| rank(claim.source)).map(|claim| claim.name.as_str())
 }
 
-fn write_csv(out: &mut dyn Write, lines: impl Iterator<Item = [Cell; COLUMNS.len()]>) -> io::Result<()> {
+fn write_csv<T: AsRef<[u8]>>(
+    out: &mut dyn Write,
+    mut lines: impl Iterator<Item = [T; COLUMNS.len()]>,
+) -> io::Result<()> {
     let mut table = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::NonNumeric).from_writer(out);
-    table.write_record(COLUMNS)?;
-    for line in lines {
-        table.write_record(line.iter().map(csv_cell))?;
-    }
+    lines.try_for_each(|line| table.write_record(line))?;
     table.flush()
 }
 
@@ -327,7 +354,7 @@ mod tests {
     fn formulas_are_defused() {
         let mut written = Vec::new();
         let lines = std::iter::once(std::array::from_fn(|_| Cell::text("=1+1\x1b")));
-        write_csv(&mut written, lines).unwrap();
+        write_csv(&mut written, lines.map(|line| line.map(|cell| csv_cell(&cell)))).unwrap();
         let written = String::from_utf8(written).unwrap();
         assert!(written.lines().last().unwrap().split(',').all(|cell| cell == r#""'=1+1\x1b""#), "{written}");
     }

@@ -38,7 +38,12 @@ pub fn message(event: &Event, sender: &Sender) -> Option<String> {
             let parameters = [("findings", findings.to_string()), ("ids", ids.join(" "))];
             (severity(worst), "flood", element(&parameters), &event.line())
         }
-        What::Start { .. } | What::Row { .. } | What::Settled { .. } | What::Loss { .. } | What::End { .. } => {
+        What::Start { .. }
+        | What::Row { .. }
+        | What::Settled { .. }
+        | What::Loss { .. }
+        | What::Reloaded { .. }
+        | What::End { .. } => {
             return None;
         }
     };

@@ -48,7 +48,8 @@ fn calls(strict: bool, needs: &Needs) -> Result<String, String> {
     calls::allow(strict, needs).map(|number| number.to_string())
 }
 
-/// What a program that the user wants to be run may do is for the user to say, not for the sandbox.
+/// What a program that the user wants to be run may do is for the user to say, not for the sandbox. Only
+/// the process that runs it is that free; the watch is not.
 const PROGRAMS: &str = "off (a command is to be run)";
 
 /// Raises the limit of open files to the highest that it may have.

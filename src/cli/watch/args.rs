@@ -7,8 +7,10 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
 use super::outlets::OutletArguments;
+use super::rotate;
 use crate::cli::args::{Gravity, LookArguments, OutputArguments, SiteArguments};
 use crate::cli::sandbox::SandboxArguments;
+use crate::ledger::Bounds;
 
 /// `flowaudit watch`.
 #[derive(Debug, Args)]
@@ -49,6 +51,20 @@ pub struct WatchArguments {
     /// Gravity from which a finding makes the exit code 1
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
     pub fail_on: Gravity,
+    /// Flows held one by one; when there are more, those that are over are counted with those just like
+    /// them: every sum stays exact, and of each kind the first eight and the latest are kept
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub max_flows: u32,
+    /// How long a name or an announced port that no longer holds is remembered, when --max-flows was reached
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
+    pub forget: Duration,
+    /// Write the reports so often (1h), or when the flow log has so many bytes (100MiB), each under its
+    /// name with the time in UTC; the flow log begins anew
+    #[arg(long, value_name = "WHEN", value_parser = rotate::when)]
+    pub rotate: Option<rotate::When>,
+    /// How many of each rotated file are kept; without it all are
+    #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
     /// One line per flow, to a .csv or .jsonl file, at the end
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
@@ -64,6 +80,16 @@ pub struct WatchArguments {
     /// Whom to tell, beside lines and events
     #[command(flatten)]
     pub outlets: OutletArguments,
+}
+
+impl WatchArguments {
+    /// How much of the past is held.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            flows: usize::try_from(self.max_flows).unwrap_or(usize::MAX),
+            memory: i64::try_from(self.forget.as_nanos()).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// What to wait for.

@@ -3,18 +3,25 @@
 //! the same packets. Sends nothing.
 
 mod args;
+mod epoch;
+mod flow_log;
 mod gate;
 mod outlets;
+mod reload;
+mod rotate;
 mod screen;
 mod telling;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
+use self::flow_log::FlowLog;
 use self::outlets::Outlets;
+pub use self::outlets::{RunnerArguments, run as run_command};
+use self::rotate::Rotation;
 use self::screen::{Counters, Screen, Wish};
 use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
@@ -26,6 +33,7 @@ use crate::audit::{Audit, Judged, judge};
 use crate::capture::live::{self, Live, LiveError};
 use crate::ledger::{self, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
+use crate::report::atomic::directory_of;
 use crate::report::events::{self, Event, What};
 use crate::report::{escape, flows};
 
@@ -38,26 +46,23 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
         return list();
     }
     let stdout_taken = check_stdout(arguments)?;
-    let form = arguments.flows.as_deref().map(flow_form).transpose()?;
-    let matrix = Matrix::load(&options::site(&arguments.site)?)?;
+    let site = options::site(&arguments.site)?;
+    let matrix = Matrix::load(&site)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
-    let mut watch = Watch::open(arguments, &matrix, stdout_taken)?;
-    sandbox::confine(&arguments.sandbox, &needs(arguments))?;
+    let mut watch = Watch::open(arguments, matrix, stdout_taken)?;
+    sandbox::confine(&arguments.sandbox, &Needs { reads: reload::reads(arguments, &site), ..needs(arguments) })?;
     let ending = watch.follow()?;
     // The terminal is given back before the report is printed on it.
     watch.screen = None;
     let (observation, judged) = watch.finish(ending)?;
-    let log = arguments.flows.as_deref().zip(form);
-    let flows_whole = log.is_none_or(|(path, form)| {
-        write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &matrix))
-    });
+    let flows_whole = watch.finish_log(&observation, &judged);
     write_all(&judged.audit, &arguments.outputs, &arguments.look, stdout_taken)?;
     let (code, why) = watch.verdict(&judged.audit);
     let end = Event::at(&judged.audit, What::End { exit: code, headline: judged.audit.headline.clone() });
     let told_whole = watch.outlets.end(&mut watch.telling, end, &judged.audit);
-    if !flows_whole || !told_whole {
+    if !flows_whole || !told_whole || !watch.whole {
         return Err(Failure::Unwritten);
     }
     match why {
@@ -71,13 +76,23 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
 fn needs(arguments: &WatchArguments) -> Needs {
     Needs {
         outputs: outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.outlets.metrics.as_deref()]),
-        programs: arguments.outlets.on_finding.is_some(),
         serves: arguments.outlets.metrics_listen.is_some(),
         sends: arguments.outlets.syslog.is_some(),
+        folders: rotated(arguments),
         live: true,
         quiet: arguments.look.quiet,
         ..Needs::default()
     }
+}
+
+/// Where reports come and go.
+fn rotated(arguments: &WatchArguments) -> Vec<PathBuf> {
+    let all = if arguments.rotate.is_some() {
+        outputs(&arguments.outputs, &[arguments.flows.as_deref()])
+    } else {
+        Vec::new()
+    };
+    all.iter().map(|path| directory_of(path)).collect()
 }
 
 /// Why the reading ended.
@@ -92,13 +107,20 @@ enum Ending {
 /// A watch that is under way.
 struct Watch<'run> {
     arguments: &'run WatchArguments,
-    matrix: &'run Matrix,
+    matrix: Matrix,
     live: Live,
     ledger: Ledger,
     telling: Telling,
     screen: Option<Screen>,
     outlets: Outlets,
+    log: Option<FlowLog>,
+    rotation: Option<Rotation>,
+    /// Whether everything that was due so far could be written.
+    whole: bool,
     stop: Arc<AtomicBool>,
+    hangup: Arc<AtomicBool>,
+    /// When site and packs were last read again.
+    since: Option<String>,
     /// The audit that was told last.
     told: Audit,
     /// Whether packets came since.
@@ -108,24 +130,45 @@ struct Watch<'run> {
 }
 
 impl<'run> Watch<'run> {
-    fn open(arguments: &'run WatchArguments, matrix: &'run Matrix, stdout_taken: bool) -> Result<Self, Failure> {
+    fn open(arguments: &'run WatchArguments, matrix: Matrix, stdout_taken: bool) -> Result<Self, Failure> {
         let several_taps = arguments.interface.len() > 1;
-        let ledger = Ledger::new(ledger::Options { several_taps, ..ledger::Options::default() });
-        let told = judge(&ledger.settle(), matrix).audit;
+        // What cannot be folded without loss is, when there is four times as much as is to be held.
+        let max_flows = arguments.bounds().flows.saturating_mul(4);
+        let ledger = Ledger::new(ledger::Options { several_taps, max_flows, ..ledger::Options::default() });
+        let told = judge(&ledger.settle(), &matrix).audit;
         if let Some(refusal) = arguments.until.and_then(|_| gate::refusal(&told)) {
             return Err(Failure::Plain(refusal));
         }
         let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
         let live = Live::open(&live_options(arguments)).map_err(|error| failure(&error))?;
-        let mut outlets = Outlets::open(&arguments.outlets)?;
+        let mut outlets = Outlets::open(arguments, &needs(arguments).outputs)?;
         let interfaces: Vec<String> = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
-        let mut screen = if stdout_taken { None } else { Screen::open(arguments, &interfaces, matrix) };
+        let mut screen = if stdout_taken { None } else { Screen::open(arguments, &interfaces, &matrix) };
         let mut telling = Telling::open(arguments, stdout_taken || screen.is_some())?;
         let start = Event::at(&told, What::Start { interfaces });
         screen.iter_mut().for_each(|screen| screen.tell(&start));
         outlets.said(&mut telling, start);
-        let (stale, due) = (false, Instant::now());
-        Ok(Self { arguments, matrix, live, ledger, telling, screen, outlets, stop, told, stale, due })
+        let log = FlowLog::of(arguments)?;
+        let keep = arguments.keep.and_then(|keep| usize::try_from(keep).ok());
+        let rotation = arguments.rotate.map(|when| Rotation::new(when, keep));
+        Ok(Self {
+            arguments,
+            matrix,
+            live,
+            ledger,
+            telling,
+            screen,
+            outlets,
+            log,
+            rotation,
+            whole: true,
+            hangup: reload::on_signal()?,
+            since: None,
+            stop,
+            told,
+            stale: false,
+            due: Instant::now(),
+        })
     }
 
     /// Reads and judges until an end comes.
@@ -137,8 +180,11 @@ impl<'run> Watch<'run> {
             let ledger = &mut self.ledger;
             self.stale |= self.live.read(&mut |frame| ledger.observe(frame)) > 0;
             if self.stale && Instant::now() >= self.due {
-                self.look(&InputState::Whole);
+                let (seen, judged) = self.look(&InputState::Whole);
+                self.fold(&seen, &judged, false);
             }
+            self.reload();
+            self.rotate();
             self.outlets.look_after(&mut self.telling, &self.told);
             if self.arguments.until.is_some() && gate::is_open(&self.told) {
                 return Ok(Ending::Regular);
@@ -171,10 +217,10 @@ impl<'run> Watch<'run> {
     /// Writes the reports that were asked for, as everything stands now; says so in one line.
     fn write_now(&mut self) -> String {
         let (observation, judged) = self.look(&InputState::Whole);
-        let (mut names, mut whole) = write_files(&judged.audit, &self.arguments.outputs);
+        let (mut names, mut whole) = write_files(&judged.audit, &self.arguments.outputs, Path::to_owned);
         if let Some(path) = self.arguments.flows.as_deref().filter(|path| !is_dash(path)) {
             let form = flow_form(path).unwrap_or(flows::Form::Csv);
-            whole &= write_one(path, |out| flows::write(out, form, &observation, &judged.flows, self.matrix));
+            whole &= write_one(path, |out| flows::write(out, form, &observation, &judged.flows, &self.matrix));
             names.push(path.display().to_string());
         }
         match (names.is_empty(), whole) {
@@ -207,7 +253,8 @@ impl<'run> Watch<'run> {
         let (inputs, taps) = self.live.inputs(state);
         self.ledger.set_inputs(inputs, taps);
         let observation = self.ledger.settle();
-        let judged = judge(&observation, self.matrix);
+        let mut judged = judge(&observation, &self.matrix);
+        judged.audit.site.since.clone_from(&self.since);
         let changes = events::between(&self.told, &judged.audit);
         self.screen.iter_mut().for_each(|screen| changes.iter().for_each(|event| screen.tell(event)));
         self.outlets.measured(&losses, begun.elapsed(), &judged.audit);

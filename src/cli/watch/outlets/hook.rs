@@ -1,163 +1,161 @@
-//! Alerts in, runs of the user's command out: the finding as JSON on its standard input, a few runs at
-//! a time, each within a time limit. Looked after between packets and never waited for: a command
-//! that is slow or fails costs alerts, which are counted and said.
+//! Alerts in, lines to the process that runs the user's command out, and what became of each back. The
+//! process is begun while the watch may still start one; from then on a pipe each way is all that there
+//! is of it. Never waited for: a command that is slow or fails costs alerts, which are counted and said.
 
-use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use super::Tally;
+use super::runner::{DONE, FAREWELL, READY, TOGETHER};
+use crate::cli::exit::Failure;
+use crate::cli::sandbox::SandboxArguments;
 use crate::report::events::{Event, What};
 use crate::report::json;
 
-/// Runs at a time.
-const TOGETHER: usize = 2;
-/// Alerts that wait; further ones are lost.
+/// Alerts that wait beside those whose command runs; further ones are lost.
 const WAITING: usize = 64;
-/// How long one run may take.
-const LONGEST: Duration = Duration::from_secs(30);
-/// How long the end of the watch waits for what still runs and waits.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The runner ends what still runs; this is how much longer the watch waits for its answers.
+const ANSWERS: Duration = Duration::from_secs(1);
 
-/// The command and its runs.
+/// The way to the command.
 pub(super) struct Hook {
-    words: Vec<String>,
-    running: Vec<Run>,
-    waiting: VecDeque<Vec<u8>>,
+    lines: Option<File>,
+    answers: Option<File>,
+    /// What the pipe has not taken yet.
+    rest: Vec<u8>,
+    /// What it gave of a line so far.
+    heard: Vec<u8>,
+    /// Alerts that were given away and not answered yet.
+    open: usize,
     pub(super) tally: Tally,
 }
 
-/// One run.
-struct Run {
-    child: Child,
-    input: Option<ChildStdin>,
-    /// What is still to be written to its standard input.
-    rest: Vec<u8>,
-    begun: Instant,
-}
-
 impl Hook {
-    /// Will run the program that `words` begin with, with the others as its arguments.
-    pub(super) fn new(words: Vec<String>) -> Self {
-        Self { words, running: Vec::new(), waiting: VecDeque::new(), tally: Tally::default() }
+    /// Begins the process that will run the program that `words` begin with, with the others as its
+    /// arguments; it becomes whom `sandbox` makes of a process that writes `outputs`.
+    ///
+    /// # Errors
+    /// The process could not be begun, or may not be who it should.
+    pub(super) fn open(words: &[String], sandbox: &SandboxArguments, outputs: &[PathBuf]) -> Result<Self, Failure> {
+        let failure = |fault: io::Error| Failure::plain(format!("--on-finding: cannot begin its process: {fault}"));
+        let mut command = Command::new(itself().map_err(failure)?);
+        command.arg("run-command");
+        if let Some(how) = sandbox.sandbox.and_then(|how| how.to_possible_value()) {
+            command.arg("--sandbox").arg(how.get_name());
+        }
+        if let Some(user) = &sandbox.user {
+            command.arg("--user").arg(user);
+        }
+        for output in outputs {
+            command.arg("--output").arg(output);
+        }
+        command.arg("--").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Signals of the terminal are for the watch, which tells it the end by closing the pipe.
+        let mut child = command.process_group(0).spawn().map_err(failure)?;
+        let (lines, answers) = (child.stdin.take().map(file), child.stdout.take().map(file));
+        let mut first = String::new();
+        if let Some(answers) = &answers {
+            BufReader::with_capacity(READY.len().saturating_add(1), answers).read_line(&mut first).map_err(failure)?;
+        }
+        if first.trim_end() != READY {
+            let _ = child.wait();
+            return Err(Failure::plain("--on-finding: the process that runs the command did not start"));
+        }
+        for pipe in [&lines, &answers].into_iter().flatten() {
+            rustix::io::ioctl_fionbio(pipe, true).map_err(|fault| failure(fault.into()))?;
+        }
+        Ok(Self { lines, answers, rest: Vec::new(), heard: Vec::new(), open: 0, tally: Tally::default() })
     }
 
     /// Has the command run for an alert, at once or when there is room.
     pub(super) fn alert(&mut self, event: &Event) {
-        let mut line = Vec::new();
-        if self.waiting.len() >= WAITING {
+        self.look_after();
+        if self.lines.is_none() {
+            self.tally.fail("--on-finding", &ENDED);
+        } else if self.open >= WAITING.saturating_add(TOGETHER) {
             self.tally.fail("--on-finding", &"too many alerts wait for the command");
-        } else if json::write_line(&mut line, &object(event)).is_ok() {
-            self.waiting.push_back(line);
+        } else if json::write_line(&mut self.rest, &object(event)).is_ok() {
+            self.open = self.open.saturating_add(1);
         }
         self.look_after();
     }
 
-    /// Goes on with what runs, and starts what waits. Never blocks.
+    /// Gives away what the pipe takes, and hears what became of earlier alerts. Never blocks.
     pub(super) fn look_after(&mut self) {
-        for mut run in std::mem::take(&mut self.running) {
-            run.feed();
-            match run.child.try_wait() {
-                Ok(None) if run.begun.elapsed() < LONGEST => self.running.push(run),
-                Ok(None) => {
-                    run.kill();
-                    self.tally.fail("--on-finding", &format!("{} took longer than {LONGEST:?}", self.program()));
-                }
-                Ok(Some(status)) if status.success() => {
-                    self.tally.delivered = self.tally.delivered.saturating_add(1);
-                }
-                Ok(Some(status)) => self.tally.fail("--on-finding", &format!("{} {}", self.program(), ended(status))),
-                Err(fault) => self.tally.fail("--on-finding", &fault),
+        while let Some(lines) = self.lines.as_mut().filter(|_| !self.rest.is_empty()) {
+            match lines.write(&self.rest) {
+                Ok(written) => drop(self.rest.drain(..written)),
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.lines = None,
             }
         }
-        while self.running.len() < TOGETHER
-            && let Some(line) = self.waiting.pop_front()
-        {
-            match start(&self.words, line) {
-                Ok(run) => self.running.push(run),
-                Err(fault) => {
-                    let what = format!("cannot run {}: {fault}", self.program());
-                    self.tally.fail("--on-finding", &what);
-                }
+        let mut buffer = [0; 4096];
+        while let Some(answers) = &mut self.answers {
+            match answers.read(&mut buffer) {
+                Ok(0) => self.answers = None,
+                Ok(length) => self.heard.extend(buffer.get(..length).unwrap_or_default()),
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.answers = None,
             }
+        }
+        self.count();
+        if self.answers.is_none() {
+            self.lines = None;
+            self.give_up(&ENDED);
         }
     }
 
-    /// Waits a little for what still runs and waits, and ends the rest.
+    /// Waits a little for what still runs and waits; the runner ends the rest.
     pub(super) fn finish(&mut self) {
         let begun = Instant::now();
         self.look_after();
-        while !(self.running.is_empty() && self.waiting.is_empty()) && begun.elapsed() < FAREWELL {
+        while self.open > 0 && begun.elapsed() < FAREWELL + ANSWERS {
+            if self.rest.is_empty() {
+                self.lines = None;
+            }
             std::thread::sleep(Duration::from_millis(10));
             self.look_after();
         }
-        for mut run in std::mem::take(&mut self.running) {
-            run.kill();
-            self.tally.fail("--on-finding", &format!("{} still ran when the watch ended", self.program()));
-        }
-        for _ in std::mem::take(&mut self.waiting) {
-            self.tally.fail("--on-finding", &"the watch ended before the command could run");
-        }
+        self.lines = None;
+        self.give_up(&"the watch ended before the command had");
     }
 
-    fn program(&self) -> &str {
-        self.words.first().map(String::as_str).unwrap_or_default()
-    }
-}
-
-impl Run {
-    /// Writes as much as the command takes.
-    fn feed(&mut self) {
-        while let Some(input) = self.input.as_mut().filter(|_| !self.rest.is_empty()) {
-            match input.write(&self.rest) {
-                Ok(written) => drop(self.rest.drain(..written)),
-                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
-                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return,
-                // It does not read: its exit status says whether it minds.
-                Err(_) => self.rest.clear(),
+    fn count(&mut self) {
+        while let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.heard.drain(..=end).collect();
+            let said = String::from_utf8_lossy(&line);
+            self.open = self.open.saturating_sub(1);
+            match said.trim_end() {
+                DONE => self.tally.delivered = self.tally.delivered.saturating_add(1),
+                why => self.tally.fail("--on-finding", &why),
             }
         }
-        // The end of its input.
-        self.input = None;
     }
 
-    /// Ends it with whatever it started.
-    fn kill(&mut self) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn give_up(&mut self, why: &dyn std::fmt::Display) {
+        (0..std::mem::take(&mut self.open)).for_each(|_| self.tally.fail("--on-finding", why));
     }
 }
 
-fn start(words: &[String], line: Vec<u8>) -> io::Result<Run> {
-    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    // What it complains of is worth reading, but not in the middle of a screen.
-    let complaints = if io::stderr().is_terminal() { Stdio::null() } else { Stdio::inherit() };
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(complaints).process_group(0);
-    let mut child = command.spawn()?;
-    let input = child.stdin.take();
-    if let Some(input) = &input {
-        rustix::io::ioctl_fionbio(input, true)?;
-    }
-    let mut run = Run { child, input, rest: line, begun: Instant::now() };
-    run.feed();
-    Ok(run)
+const ENDED: &str = "the process that runs the command has ended";
+
+/// This program, also when its file was replaced since it was started.
+fn itself() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "did not end well".to_owned(),
-    }
+fn file(pipe: impl Into<OwnedFd>) -> File {
+    File::from(pipe.into())
 }
 
 /// The finding, with the members that an event has beside it.
@@ -172,33 +170,4 @@ fn object(event: &Event) -> Value {
         object.extend(finding);
     }
     Value::Object(object)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event() -> Event {
-        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/findings.json");
-        let audit: crate::audit::Audit = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
-        Event::at(&audit, What::Finding { finding: Box::new(audit.findings[0].clone()) })
-    }
-
-    /// So many alerts for a command: delivered and failed.
-    fn check(words: &[&str], alerts: u64, expected: (u64, u64)) {
-        let mut hook = Hook::new(words.iter().map(|word| (*word).to_owned()).collect());
-        (0..alerts).for_each(|_| hook.alert(&event()));
-        hook.finish();
-        assert_eq!((hook.tally.delivered, hook.tally.failed), expected, "{words:?}");
-    }
-
-    #[test]
-    fn runs_are_counted() {
-        check(&["cat"], 1, (1, 0));
-        check(&["true"], 5, (5, 0));
-        check(&["false"], 3, (0, 3));
-        check(&["/no/such/program"], 2, (0, 2));
-        // Two run and sixty-four wait: the others are lost.
-        check(&["sleep", "0.1"], 70, (66, 4));
-    }
 }

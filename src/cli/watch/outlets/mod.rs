@@ -6,9 +6,11 @@ mod args;
 mod hook;
 mod journal;
 mod metrics;
+mod runner;
 mod syslog;
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,7 +19,9 @@ pub use self::args::OutletArguments;
 use self::hook::Hook;
 use self::journal::Journal;
 use self::metrics::{Page, Server};
+pub use self::runner::{RunnerArguments, run};
 use self::syslog::Syslog;
+use super::args::WatchArguments;
 use super::telling::Telling;
 use crate::audit::Audit;
 use crate::capture::live::Loss;
@@ -55,7 +59,8 @@ impl Outlets {
     ///
     /// # Errors
     /// Something cannot be opened.
-    pub fn open(arguments: &OutletArguments) -> Result<Self, Failure> {
+    pub fn open(arguments: &WatchArguments, outputs: &[PathBuf]) -> Result<Self, Failure> {
+        let (arguments, sandbox) = (&arguments.outlets, &arguments.sandbox);
         let now = Instant::now();
         let started = Timestamp::now();
         let page = arguments.metrics.clone().map(|path| Page { path, due: now });
@@ -68,7 +73,7 @@ impl Outlets {
             begun: now,
             alerts: Alerts::new(arguments.alerts()),
             syslog: arguments.syslog.as_deref().map(Syslog::open).transpose()?,
-            hook: arguments.on_finding.clone().map(|words| Hook::new(words.0)),
+            hook: arguments.on_finding.as_ref().map(|words| Hook::open(&words.0, sandbox, outputs)).transpose()?,
             journal: arguments.journal.as_deref().map(Journal::open).transpose()?,
             page,
             server: arguments.metrics_listen.map(Server::open).transpose()?,
@@ -162,6 +167,7 @@ impl Outlets {
             | What::Row { .. }
             | What::Settled { .. }
             | What::Loss { .. }
+            | What::Reloaded { .. }
             | What::End { .. } => "finding",
         };
         let number = self.gauges.alerts.entry(kind).or_default();
