@@ -15,6 +15,7 @@ mod long_running {
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
+    use flowaudit::capture::{Capture, Options};
     use serde_json::Value;
 
     use super::cable::{Cable, ROOT, signal, text};
@@ -86,7 +87,7 @@ mod long_running {
         let json = cable.at("live.json");
         let words = ["--site", "fixtures/site.toml", "-q", "--rotate", "1s", "--keep", "2", "--json"];
         let watch = cable.watch(&[&words[..], &[json.to_str().unwrap()]].concat());
-        assert!(cable.replay(&[]).wait().unwrap().success());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
         let mut seen = std::collections::BTreeSet::new();
         until("five rotations", || {
             seen.extend(rotated(cable.room.path(), "live", "json"));
@@ -104,7 +105,7 @@ mod long_running {
         let text = fs::read_to_string(Path::new(ROOT).join("fixtures/site.toml")).unwrap();
         fs::write(&site, &text).unwrap();
         let watch = cable.watch(&["--site", site.to_str().unwrap(), "-q", "--json", json.to_str().unwrap()]);
-        assert!(cable.replay(&[]).wait().unwrap().success());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
         let reloaded =
             || -> Vec<Value> { cable.events().into_iter().filter(|event| event["event"] == "reloaded").collect() };
         // As an editor writes: another file takes the name.
@@ -153,11 +154,44 @@ mod long_running {
                 assert_eq!(status(process, set), "0000000000000000", "{process} {set}");
             }
         }
-        assert!(cable.replay(&[]).wait().unwrap().success());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
         until("a run", || fs::read_to_string(&out).is_ok_and(|text| text.contains("\"finding\"")));
         let said = end(watch);
         assert!(said.contains("landlock abi") && said.contains("seccomp "), "{said}");
         assert!(!said.contains("not get through"), "{said}");
         until("the end of the runner", || !Path::new(&format!("/proc/{runner}")).exists());
+    }
+    #[test]
+    fn the_packets_behind_findings_are_saved() {
+        let Some(cable) = Cable::lay() else { return };
+        let (folder, json) = (cable.at("saved"), cable.at("live.json"));
+        let words = ["--site", "fixtures/site.toml", "-q", "--save-files", "3", "--json", json.to_str().unwrap()];
+        let watch = cable.watch(&[&words[..], &["--save", folder.to_str().unwrap()]].concat());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
+        let files = || -> Vec<PathBuf> {
+            let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            files.sort();
+            files
+        };
+        until("saved packets", || !files().is_empty());
+        end(watch);
+        let audit = cable.json("live.json");
+        let saved = files();
+        assert!((1..=3).contains(&saved.len()), "{saved:?}");
+        for file in &saved {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            let id = name.get(..10).unwrap();
+            let found = audit["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id);
+            let found = found.unwrap_or_else(|| panic!("{name}: {}", audit["findings"]));
+            let bytes = fs::read(file).unwrap();
+            assert!(bytes.windows(10).any(|window| window == id.as_bytes()), "{name} says what it is for");
+            let mut capture = Capture::open(&[file], &Options::default()).unwrap();
+            let mut packets = 0u64;
+            while capture.next().unwrap().is_some() {
+                packets += 1;
+            }
+            // Packets that it quotes as evidence are there too.
+            assert!(packets >= found["packets"].as_u64().unwrap().min(1), "{name}: {packets} of {found}");
+        }
     }
 }

@@ -52,7 +52,7 @@ mod telling {
     fn replayed(cable: &Cable, words: &[&str]) -> Child {
         let json = cable.at("live.json");
         let watch = cable.watch(&[&SITE[..], words, &["--json", json.to_str().unwrap()]].concat());
-        assert!(cable.replay(&[]).wait().unwrap().success());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
         watch
     }
 

@@ -167,3 +167,82 @@ fn keep_latest<T>(all: &mut Vec<T>, time: impl Fn(&T) -> Timestamp) {
         all.drain(..all.len().saturating_sub(MOST));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Counts, DirectionBasis, Endpoint, Outcome};
+    use crate::wire::{FrameRef, Transport};
+
+    const CLIENT: [u8; 4] = [10, 0, 0, 1];
+    const SERVER: [u8; 4] = [10, 0, 0, 2];
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_nanoseconds(second * 1_000_000_000)
+    }
+
+    fn binding(from: i64, until: i64) -> Binding {
+        let frame = FrameRef { input: 0, number: u32::try_from(from).unwrap() };
+        Binding {
+            client: CLIENT.into(),
+            resolver: [10, 0, 0, 3].into(),
+            address: SERVER.into(),
+            name: "a.example".to_owned(),
+            aliases: Vec::new(),
+            from: at(from),
+            until: at(until),
+            question: frame,
+            answer: frame,
+        }
+    }
+
+    fn flow(first: i64) -> Conversation {
+        Conversation {
+            originator: Endpoint { address: CLIENT.into(), port: 50_000 },
+            responder: Endpoint { address: SERVER.into(), port: 443 },
+            transport: Transport::TCP,
+            vlan: None,
+            depth: 0,
+            direction_basis: DirectionBasis::Syn,
+            outcome: Outcome::Established,
+            first: at(first),
+            last: at(first),
+            sent: Counts::default(),
+            received: Counts::default(),
+            tries: 1,
+            icmp: None,
+            first_frame: FrameRef::default(),
+            decided: None,
+            claimed: None,
+            payload: Payload::None,
+            ambiguous: false,
+            truncated: false,
+            missed: 0,
+            folded: 0,
+            alike: 0,
+        }
+    }
+
+    /// What is left of these spans where an hour is remembered and flows began at `flows`.
+    fn check(spans: &[(i64, i64)], now: i64, flows: &[i64], left: &[(i64, i64)]) {
+        let bindings = spans.iter().map(|(from, until)| binding(*from, *until)).collect();
+        let mut knowledge = Knowledge { bindings, ..Knowledge::default() };
+        let flows: Vec<Conversation> = flows.iter().map(|first| flow(*first)).collect();
+        knowledge.forget(at(now), 3600 * 1_000_000_000, &flows);
+        let found: Vec<_> = knowledge.bindings.iter().map(|binding| (binding.from, binding.until)).collect();
+        let left: Vec<_> = left.iter().map(|(from, until)| (at(*from), at(*until))).collect();
+        assert_eq!(found, left, "{spans:?} at {now} with {flows:?}");
+    }
+
+    #[test]
+    fn names_that_no_longer_hold_are_forgotten() {
+        // Said again in time: one span. After a gap: another one.
+        check(&[(10, 100), (50, 300), (300, 400), (500, 600)], 700, &[], &[(10, 400), (500, 600)]);
+        check(&[(10, 100), (500, 600)], 3650, &[], &[(10, 100), (500, 600)]);
+        check(&[(10, 100), (500, 600)], 3750, &[], &[(500, 600)]);
+        check(&[(10, 100), (500, 600)], 9999, &[], &[]);
+        // A flow that is held rests on it, whenever that was.
+        check(&[(10, 100), (500, 600)], 9999, &[50, 700], &[(10, 100)]);
+        check(&[(10, 100), (500, 600)], 9999, &[100, 499], &[]);
+    }
+}

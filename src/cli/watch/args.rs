@@ -65,6 +65,15 @@ pub struct WatchArguments {
     /// How many of each rotated file are kept; without it all are
     #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+    /// Save the packets behind each new finding in this directory, as pcapng; the oldest files go
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Bytes that all saved files together may have, in MiB
+    #[arg(long, value_name = "MIB", requires = "save", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub save_size: u32,
+    /// How many saved files there may be
+    #[arg(long, value_name = "N", requires = "save", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub save_files: u32,
     /// One line per flow, to a .csv or .jsonl file, at the end
     #[arg(long, value_name = "FILE")]
     pub flows: Option<PathBuf>,
@@ -118,11 +127,15 @@ Examples:
   flowaudit watch --list                                      which interfaces there are
   flowaudit watch -i eth0 -s site.toml                        until Ctrl-C, then the report
   flowaudit watch -i eth0 -s site.toml --for 30m --until confirmed --json audit.json
+  flowaudit watch -i eth0 -s site.toml --plain --flows flows.csv --rotate 24h --keep 30 --save packets
 
 On a terminal a screen: the rows as they come out, what is blocked and why, findings, losses and rates;
 ? explains the keys. Otherwise, with --plain or with -q, no screen: one line on standard output for each
 row that comes out differently and each finding (-q: none). At the end the report, which is that of
 `flowaudit audit` over the same packets.
+
+For weeks: memory stays within --max-flows and --forget, --rotate and --keep write reports and flow logs anew,
+--save keeps the packets behind findings, and SIGHUP reads site and packs again. There is a unit for systemd.
 
 Capturing needs root or the capability CAP_NET_RAW:
   sudo setcap cap_net_raw=ep /path/to/flowaudit

@@ -29,6 +29,14 @@ impl Watch<'_> {
         }
     }
 
+    /// Saves the packets behind the findings that are due, or behind all that wait.
+    pub(super) fn save(&mut self, seen: &Observation, judged: &Judged, all: bool) {
+        if let Some(saves) = &mut self.saves {
+            saves.write(seen, judged, all);
+            self.whole &= std::mem::replace(&mut saves.whole, true);
+        }
+    }
+
     /// Writes the reports under names with the time, when they are due.
     pub(super) fn rotate(&mut self) {
         let size = self.log.as_ref().map_or(0, FlowLog::size);

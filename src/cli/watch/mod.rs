@@ -9,6 +9,7 @@ mod gate;
 mod outlets;
 mod reload;
 mod rotate;
+mod save;
 mod screen;
 mod telling;
 
@@ -22,6 +23,7 @@ use self::flow_log::FlowLog;
 use self::outlets::Outlets;
 pub use self::outlets::{RunnerArguments, run as run_command};
 use self::rotate::Rotation;
+use self::save::Saves;
 use self::screen::{Counters, Screen, Wish};
 use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
@@ -36,6 +38,7 @@ use crate::matrix::Matrix;
 use crate::report::atomic::directory_of;
 use crate::report::events::{self, Event, What};
 use crate::report::{escape, flows};
+use crate::wire::Frame;
 
 /// Runs the watch.
 ///
@@ -85,14 +88,14 @@ fn needs(arguments: &WatchArguments) -> Needs {
     }
 }
 
-/// Where reports come and go.
+/// Where reports and saved packets come and go.
 fn rotated(arguments: &WatchArguments) -> Vec<PathBuf> {
     let all = if arguments.rotate.is_some() {
         outputs(&arguments.outputs, &[arguments.flows.as_deref()])
     } else {
         Vec::new()
     };
-    all.iter().map(|path| directory_of(path)).collect()
+    all.iter().map(|path| directory_of(path)).chain(arguments.save.clone()).collect()
 }
 
 /// Why the reading ended.
@@ -115,6 +118,7 @@ struct Watch<'run> {
     outlets: Outlets,
     log: Option<FlowLog>,
     rotation: Option<Rotation>,
+    saves: Option<Saves>,
     /// Whether everything that was due so far could be written.
     whole: bool,
     stop: Arc<AtomicBool>,
@@ -161,6 +165,7 @@ impl<'run> Watch<'run> {
             outlets,
             log,
             rotation,
+            saves: Saves::of(arguments)?,
             whole: true,
             hangup: reload::on_signal()?,
             since: None,
@@ -177,10 +182,12 @@ impl<'run> Watch<'run> {
         loop {
             let keyboard = self.screen.as_ref().map(Screen::keyboard);
             self.live.wait(TICK, keyboard).map_err(|error| failure(&error))?;
-            let ledger = &mut self.ledger;
-            self.stale |= self.live.read(&mut |frame| ledger.observe(frame)) > 0;
-            if self.stale && Instant::now() >= self.due {
+            let (ledger, saves) = (&mut self.ledger, &mut self.saves);
+            self.stale |= self.live.read(&mut |frame| take(ledger, saves, frame)) > 0;
+            let is_due = self.saves.as_ref().is_some_and(Saves::is_due);
+            if (self.stale || is_due) && Instant::now() >= self.due {
                 let (seen, judged) = self.look(&InputState::Whole);
+                self.save(&seen, &judged, false);
                 self.fold(&seen, &judged, false);
             }
             self.reload();
@@ -234,13 +241,14 @@ impl<'run> Watch<'run> {
 
     /// Reads what is left, and judges for the last time.
     fn finish(&mut self, ending: Ending) -> Result<(Observation, Judged), Failure> {
-        let ledger = &mut self.ledger;
-        self.live.finish(&mut |frame| ledger.observe(frame)).map_err(|error| failure(&error))?;
+        let (ledger, saves) = (&mut self.ledger, &mut self.saves);
+        self.live.finish(&mut |frame| take(ledger, saves, frame)).map_err(|error| failure(&error))?;
         let state = match ending {
             Ending::Regular => InputState::Whole,
             Ending::Signal => InputState::Stopped,
         };
         let last = self.look(&state);
+        self.save(&last.0, &last.1, true);
         self.outlets.finish(&mut self.telling, &self.told);
         Ok(last)
     }
@@ -258,6 +266,7 @@ impl<'run> Watch<'run> {
         let changes = events::between(&self.told, &judged.audit);
         self.screen.iter_mut().for_each(|screen| changes.iter().for_each(|event| screen.tell(event)));
         self.outlets.measured(&losses, begun.elapsed(), &judged.audit);
+        self.saves.iter_mut().for_each(|saves| saves.note(&changes));
         self.outlets.changed(&mut self.telling, changes);
         self.told = judged.audit.clone();
         self.stale = false;
@@ -273,6 +282,13 @@ impl<'run> Watch<'run> {
             (Some(_), true) => (0, Some("every required row is confirmed".to_owned())),
             (Some(_), false) => (if code == 0 { 3 } else { code }, Some(gate::unmet(audit))),
         }
+    }
+}
+
+fn take(ledger: &mut Ledger, saves: &mut Option<Saves>, frame: &Frame<'_>) {
+    ledger.observe(frame);
+    if let Some(saves) = saves {
+        saves.keep(frame);
     }
 }
 
