@@ -85,12 +85,13 @@ fn of_input(input: &InputEntry, turn: Turn<'_>) -> InputEntry {
 }
 
 fn of_site(site: &SiteEntry, turn: Turn<'_>) -> SiteEntry {
-    let SiteEntry { name, path, sha256, vantage, subject, roles, features } = site;
+    let SiteEntry { name, path, sha256, since, vantage, subject, roles, features } = site;
     let players = |players: &Vec<String>, turn: Turn<'_>| players.iter().map(|p| turn(Class::Player, p)).collect();
     SiteEntry {
         name: turn(Class::Whole, name),
         path: path.as_deref().map(|path| turn(Class::Path, path)),
         sha256: sha256.as_deref().map(|digest| turn(Class::Digest, digest)),
+        since: since.clone(),
         vantage: vantage.clone(),
         subject: subject.clone(),
         roles: roles.iter().map(|(role, all)| (role.clone(), players(all, turn))).collect(),
