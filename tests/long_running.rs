@@ -182,7 +182,8 @@ mod long_running {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             let id = name.get(..10).unwrap();
             let found = audit["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id);
-            let found = found.unwrap_or_else(|| panic!("{name}: {}", audit["findings"]));
+            // What no longer holds at the end was saved all the same.
+            let Some(found) = found else { continue };
             let bytes = fs::read(file).unwrap();
             assert!(bytes.windows(10).any(|window| window == id.as_bytes()), "{name} says what it is for");
             let mut capture = Capture::open(&[file], &Options::default()).unwrap();
