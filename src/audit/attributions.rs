@@ -143,6 +143,11 @@ fn claims<'audit>(
     judgement: &Judgement,
     known: &mut BTreeMap<NameKey<'audit>, Known<'audit>>,
 ) {
+    // Most flows state no name; nothing is asked about them where nobody gave one either.
+    let states = payload::recognised(flow).is_some_and(|found| !found.claims.is_empty());
+    if !states && sources.judge.evidence.names.is_silent() {
+        return;
+    }
     let borne = sources.judge.evidence.names.of(flow);
     let address = flow.responder.address;
     let is_bound = |name: &str| borne.bound.iter().any(|binding| binding.name == name);

@@ -71,6 +71,11 @@ impl<'audit> Names<'audit> {
         names
     }
 
+    /// Whether no binding counts: then a flow has the names that it states, and no other.
+    pub(super) fn is_silent(&self) -> bool {
+        self.by_address.is_empty()
+    }
+
     /// Every binding that counts.
     pub(super) fn believed(&self) -> impl Iterator<Item = &'audit Binding> {
         self.by_name.values().flatten().copied()
