@@ -6,8 +6,10 @@
 #[cfg(test)]
 mod attacks {
 
+    use std::ops::Range;
+
     use flowaudit::audit::{self, Judged, Verdict};
-    use flowaudit::ledger::{Ledger, Options};
+    use flowaudit::ledger::{Ledger, Observation, Options};
     use flowaudit::matrix::{Matrix, Site};
     use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
@@ -21,6 +23,7 @@ mod attacks {
     const STRANGER: [u8; 4] = [10, 0, 0, 66];
     const DATABASE: [u8; 4] = [10, 0, 0, 40];
     const CLOUD: [u8; 4] = [20, 190, 128, 1];
+    const LINK: [u8; 4] = [169, 254, 1, 1];
     const NAME: &str = "graph.microsoft.com";
 
     type End = ([u8; 4], u16);
@@ -65,8 +68,31 @@ mod attacks {
         }
 
         fn judge(&self) -> Judged {
-            let mut ledger = Ledger::new(Options::default());
-            for (number, (at, bytes)) in (1..).zip(&self.0) {
+            self.judge_by(SITE)
+        }
+
+        fn judge_by(&self, site: &str) -> Judged {
+            let matrix = Matrix::load(&Site::parse("forged", site).unwrap()).unwrap();
+            audit::judge(&self.observe(), &matrix)
+        }
+
+        fn observe(&self) -> Observation {
+            self.piece(0..self.0.len()).settle()
+        }
+
+        /// Whatever the cut, the pieces know what the whole knows.
+        fn check_pieces(&self, cuts: impl Iterator<Item = usize>) {
+            let whole = self.observe();
+            for cut in cuts {
+                let merged = Ledger::merge(self.piece(0..cut), self.piece(cut..self.0.len())).settle();
+                assert!(merged == whole, "cut at {cut} of {}", self.0.len());
+            }
+        }
+
+        fn piece(&self, frames: Range<usize>) -> Ledger {
+            let continuation = frames.start > 0;
+            let mut ledger = Ledger::new(Options { continuation, ..Options::default() });
+            for (number, (at, bytes)) in (1..).zip(&self.0).skip(frames.start).take(frames.len()) {
                 ledger.observe(&Frame {
                     at: Timestamp::from_nanoseconds(at * 1_000_000),
                     link: LinkType(101),
@@ -79,8 +105,7 @@ mod attacks {
                     dropped: false,
                 });
             }
-            let matrix = Matrix::load(&Site::parse("forged", SITE).unwrap()).unwrap();
-            audit::judge(&ledger.settle(), &matrix)
+            ledger
         }
 
         /// The verdict on the last flow, and the kinds of the findings that are no flows'.
@@ -113,6 +138,13 @@ mod attacks {
         answered: Vec<u8>,
         owner: Vec<u8>,
         addresses: Vec<[u8; 4]>,
+        /// DNS types that were asked for and answered, and the class.
+        kinds: (u8, u8),
+        class: u8,
+        /// Questions that the question claims.
+        questions: u8,
+        /// How many answers, authority and additional records the answer claims.
+        sections: [u8; 3],
         client: [u8; 4],
         resolver: [u8; 4],
         ids: (u8, u8),
@@ -121,6 +153,8 @@ mod attacks {
         lives: u32,
         at: [i64; 3],
         hello: Option<&'static str>,
+        /// The hello is encrypted, and the name that it shows is the provider's.
+        sealed: bool,
         target: [u8; 4],
     }
 
@@ -130,6 +164,10 @@ mod attacks {
             answered: encoded(NAME),
             owner: vec![0xc0, 12],
             addresses: vec![CLOUD],
+            kinds: (1, 1),
+            class: 1,
+            questions: 1,
+            sections: [1, 0, 0],
             client: CLIENT,
             resolver: SERVER,
             ids: (7, 7),
@@ -138,6 +176,7 @@ mod attacks {
             lives: 60,
             at: [0, 20, 1000],
             hello: Some(NAME),
+            sealed: false,
             target: CLOUD,
         }
     }
@@ -148,16 +187,19 @@ mod attacks {
             let resolver = (self.resolver, 53);
             let mut said = Vec::new();
             if let Some(asked) = &self.asked {
-                let question = [&[0, self.ids.0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &asked[..], &[0, 1, 0, 1]].concat();
+                let head = [0, self.ids.0, 1, 0, 0, self.questions, 0, 0, 0, 0, 0, 0];
+                let question = [&head[..], asked, &[0, self.kinds.0, 0, self.class]].concat();
                 said.push((self.at[0], (self.client, 4000), resolver, question));
             }
             for address in &self.addresses {
-                let head = [0, self.ids.1, self.flags[0], self.flags[1], 0, 1, 0, 1, 0, 0, 0, 0];
+                let [answers, authority, additional] = self.sections;
+                let counts = [0, 1, 0, answers, 0, authority, 0, additional];
+                let head = [&[0, self.ids.1, self.flags[0], self.flags[1]], &counts[..]].concat();
                 let record = [&self.owner[..], &[0, 1, 0, 1], &self.lives.to_be_bytes(), &[0, 4], address].concat();
-                let answer = [&head[..], &self.answered, &[0, 1, 0, 1], &record].concat();
+                let answer = [&head[..], &self.answered, &[0, self.kinds.1, 0, self.class], &record].concat();
                 said.push((self.at[1], resolver, (self.client, self.to_port), answer));
             }
-            let mut flow = vec![(true, hello(self.hello))];
+            let mut flow = vec![(true, hello(self.hello, self.sealed))];
             flow.push((false, b"\x16\x03\x03\x00\x04\x0e\0\0\0".to_vec()));
             let late = self.at[1] > self.at[2];
             for (at, from, to, bytes) in said.iter().filter(|it| !late || it.0 <= self.at[2]) {
@@ -171,14 +213,17 @@ mod attacks {
         }
     }
 
-    /// A TLS hello that names `server`, or nobody.
-    fn hello(server: Option<&str>) -> Vec<u8> {
+    /// A TLS hello that names `server`, or nobody; `sealed` as the outer hello of an encrypted one.
+    fn hello(server: Option<&str>, sealed: bool) -> Vec<u8> {
         let named = |name: &str| {
             let length = u16::try_from(name.len()).unwrap();
             let head = [0, length + 5, length + 3].map(u16::to_be_bytes).concat();
             [&head[..], &[0], &length.to_be_bytes(), name.as_bytes()].concat()
         };
-        let extensions = server.map_or_else(Vec::new, named);
+        let mut extensions = server.map_or_else(Vec::new, named);
+        if sealed {
+            extensions.extend([0xfe, 0x0d, 0, 10, 0, 0, 1, 0, 1, 7, 0, 0, 0, 0]);
+        }
         let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
         let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &length, &extensions].concat();
         let size = u16::try_from(body.len()).unwrap();
@@ -222,11 +267,123 @@ mod attacks {
             ("expired", Lookup { at: [0, 20, 361_000], ..plain.clone() }),
             ("hello against DNS", Lookup { hello: Some("evil.example"), ..plain.clone() }),
             ("race", Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..plain.clone() }),
+            ("DNS gave another address", Lookup { addresses: vec![[198, 51, 100, 9]], ..plain.clone() }),
+            ("other type", Lookup { kinds: (28, 1), ..plain.clone() }),
+            ("other class", Lookup { class: 3, ..plain.clone() }),
+            ("two questions", Lookup { questions: 2, ..plain.clone() }),
+            ("authority", Lookup { sections: [0, 1, 0], ..plain.clone() }),
+            ("additional", Lookup { sections: [0, 0, 1], ..plain.clone() }),
+            ("a question as answer", Lookup { flags: [1, 0], ..plain.clone() }),
+            ("address of the link", Lookup { addresses: vec![LINK], target: LINK, ..plain.clone() }),
             ("dots inside a label", Lookup { asked: Some(dotted.clone()), answered: dotted, ..plain }),
         ];
         for (what, lookup) in &cases {
             check_name(what, lookup, false);
         }
+    }
+
+    /// The outer name of an encrypted hello is the provider's: it proves nothing, even where a site takes a
+    /// name in a hello for enough, and beside an answer of DNS it leaves what DNS alone is worth.
+    #[test]
+    fn an_outer_name_is_not_believed() {
+        let claims = SITE.replace("[features]", "basis={name='sni'}\n[features]");
+        let cold = Lookup { asked: None, addresses: Vec::new(), ..genuine() };
+        let verdict = |lookup: &Lookup, site: &str| lookup.wire().judge_by(site).flows.last().unwrap().verdict;
+        assert_eq!(verdict(&cold, &claims), Verdict::Expected);
+        assert_ne!(verdict(&Lookup { sealed: true, ..cold.clone() }, &claims), Verdict::Expected);
+        assert_ne!(verdict(&cold, SITE), Verdict::Expected);
+        let strict = SITE.replace("[features]", "basis={name='agreed'}\n[features]");
+        assert_eq!(verdict(&genuine(), &strict), Verdict::Expected);
+        let sealed = Lookup { sealed: true, ..genuine() };
+        assert_eq!(verdict(&sealed, &strict), Verdict::Unresolved);
+        assert_eq!(verdict(&sealed, SITE), Verdict::Expected);
+    }
+
+    /// Segments that say two things in one place: nobody knows which hello the server read.
+    #[test]
+    fn a_hello_that_contradicts_itself_is_not_believed() {
+        for (what, second, expected) in
+            [("the same again", NAME, Verdict::Expected), ("another", "graph.microsoft.org", Verdict::Unresolved)]
+        {
+            let mut wire = genuine().wire();
+            let answer = wire.0.pop().unwrap();
+            let ends = ((CLIENT, 50_000), (CLOUD, 443));
+            wire.segment(1000, ends, (1001, 5001), 0x18, &hello(Some(second), false));
+            wire.0.push(answer);
+            assert_eq!(wire.verdict().0, expected, "{what}");
+        }
+    }
+
+    /// `count` answers to other questions of this client, eleven seconds apart.
+    fn others(wire: &mut Wire, at: i64, count: u16, name: impl Fn(u16) -> String, address: impl Fn(u16) -> [u8; 4]) {
+        for number in 0..count {
+            let asked = encoded(&name(number));
+            let more =
+                Lookup { asked: Some(asked.clone()), answered: asked, addresses: vec![address(number)], ..genuine() };
+            let after = at + i64::from(number) * 11_000;
+            let said = Lookup { lives: 3600, at: [after, after + 5, after + 6], ..more }.wire();
+            // The exchange without its flow.
+            wire.0.extend(said.0.into_iter().take(2));
+        }
+    }
+
+    /// What was pushed out of the table of names proves nothing, and is said; a use keeps its place.
+    #[test]
+    fn a_flood_of_answers_pushes_out_and_makes_nothing_expected() {
+        let spare = |number: u16| [203, 0, 113, u8::try_from(number).unwrap()];
+        let same = |_: u16| NAME.to_owned();
+        let several = |number: u16| format!("n{number}.example");
+        let one = |_: u16| CLOUD;
+        let check = |count: u16, used: bool, many: bool, expected: (Verdict, u64)| {
+            let mut wire = Lookup { lives: 3600, ..genuine() }.wire();
+            let flow = wire.0.split_off(2);
+            // Half of them, perhaps a use, then the rest.
+            let half = count / 2;
+            let fill = |wire: &mut Wire, at, from: u16, count| match many {
+                true => others(wire, at, count, same, |number| spare(number + from)),
+                false => others(wire, at, count, |number| several(number + from), one),
+            };
+            fill(&mut wire, 20_000, 0, half);
+            if used {
+                wire.0.extend(flow.iter().map(|(_, bytes)| (400_000, bytes.clone())));
+            }
+            fill(&mut wire, 500_000, half, count - half);
+            wire.tcp(
+                1_000_000,
+                (CLIENT, 50_001),
+                (CLOUD, 443),
+                &[(true, hello(Some(NAME), false)), (false, b"\x16\x03\x03\x00\x04\x0e\0\0\0".to_vec())],
+            );
+            let judged = wire.judge();
+            let found = (judged.flows.last().unwrap().verdict, judged.audit.quality.names_pushed_out);
+            assert_eq!(found, expected, "{count} others, used {used}, addresses {many}");
+            wire.check_pieces((1..wire.0.len()).step_by(7));
+        };
+        check(63, false, true, (Verdict::Expected, 0));
+        check(64, false, true, (Verdict::Unresolved, 1));
+        check(64, true, true, (Verdict::Expected, 1));
+        check(15, false, false, (Verdict::Expected, 0));
+        check(16, false, false, (Verdict::Unresolved, 1));
+        check(16, true, false, (Verdict::Expected, 1));
+    }
+
+    /// Beyond the budget of messages a second, contradicting answer is not seen: nothing goes by a name.
+    #[test]
+    fn beyond_the_budget_of_messages_nothing_goes_by_a_name() {
+        // One more than fits, so that a third message about the flow's name would not be read.
+        let flood = 262_143;
+        let mut wire = Lookup { at: [2_000, 2_020, 3_000], ..genuine() }.wire();
+        let answer = wire.0[1].clone();
+        wire.0.insert(2, answer);
+        let question = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &encoded("x.example")[..], &[0, 1, 0, 1]].concat();
+        let mut early = Wire::default();
+        early.udp(0, (OTHER, 4000), (SERVER, 53), &question);
+        wire.0.splice(0..0, std::iter::repeat_n(early.0.remove(0), flood - 1));
+        let judged = wire.judge();
+        let quality = &judged.audit.quality;
+        assert_eq!((judged.flows.last().unwrap().verdict, quality.names_unread), (Verdict::Unresolved, 1));
+        assert!(quality.gaps.iter().any(|gap| gap.contains("budget for names")), "{:?}", quality.gaps);
+        wire.check_pieces(std::iter::once(flood / 2));
     }
 
     #[test]
@@ -277,6 +434,10 @@ mod attacks {
         port: u16,
         address: [u8; 4],
         opened: bool,
+        status: u8,
+        /// Another answer in place of the first, which its segment contradicts.
+        torn: bool,
+        at: i64,
         flow: Vec<(bool, Vec<u8>)>,
     }
 
@@ -292,11 +453,19 @@ mod attacks {
             port: PORT,
             address: SERVER,
             opened: true,
+            status: 0,
+            torn: false,
+            at: 1000,
             flow: Vec::new(),
         }
     }
 
     impl Mapping {
+        /// A port below 1024 is asked for as such, any other as the one that is announced.
+        fn target(&self) -> u16 {
+            if self.port < 1024 { self.port } else { PORT }
+        }
+
         fn wire(&self) -> Wire {
             let mut wire = Wire::default();
             let asked = tower(SAMR, 135, [0; 4]);
@@ -306,7 +475,7 @@ mod attacks {
             let arrays = b"\x01\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\x03\0\0\0";
             let padding = vec![0; given.len().next_multiple_of(4) - given.len()];
             let head = [0, 0, 0, 0, self.contexts.1, 0, 0, 0];
-            let response = [&head[..], &[0; 20], arrays, &given, &padding, &[0; 4]].concat();
+            let response = [&head[..], &[0; 20], arrays, &given, &padding, &[self.status, 0, 0, 0]].concat();
             let said = [
                 (true, bind(MAPPER)),
                 (false, bound(self.granted)),
@@ -314,10 +483,16 @@ mod attacks {
                 (false, pdu(2, self.calls.1, &response)),
             ];
             wire.tcp(0, (self.client, 40_000), (self.server, 135), &said);
+            if self.torn {
+                let mut other = wire.0.last().unwrap().1.clone();
+                let last = other.len() - 1;
+                other[last] ^= 1;
+                wire.0.push((0, other));
+            }
             if !self.opened {
                 wire.0.drain(..3);
             }
-            wire.tcp(1000, (CLIENT, 50_000), (SERVER, PORT), &self.flow);
+            wire.tcp(self.at, (CLIENT, 50_000), (SERVER, self.target()), &self.flow);
             wire
         }
     }
@@ -331,6 +506,7 @@ mod attacks {
     fn genuine_announcements_and_binds_are_believed() {
         let plain = mapping();
         check_port("plain", &plain, true);
+        check_port("within the day", &Mapping { at: 24 * 3600 * 1000, ..plain.clone() }, true);
         check_port("no address in the tower", &Mapping { address: [0; 4], ..plain.clone() }, true);
         let flow = vec![(true, bind(SAMR)), (false, bound(0))];
         check_port("bind agrees", &Mapping { flow: flow.clone(), ..plain.clone() }, true);
@@ -355,11 +531,26 @@ mod attacks {
             ("look-up, not map", Mapping { operation: 2, ..plain.clone() }),
             ("another interface", Mapping { answered: LSARPC, ..plain.clone() }),
             ("another port", Mapping { port: PORT + 1, ..plain.clone() }),
+            ("a port of the system", Mapping { port: 1023, ..plain.clone() }),
+            ("failed", Mapping { status: 9, ..plain.clone() }),
+            ("answered twice in one place", Mapping { torn: true, ..plain.clone() }),
+            ("a day later", Mapping { at: 24 * 3600 * 1000 + 1, ..plain.clone() }),
             ("no RPC on it", Mapping { flow: foreign, ..plain.clone() }),
             ("bind alone, and rejected", Mapping { flow: rejected, client: OTHER, ..plain }),
         ];
         for (what, mapping) in &cases {
             check_port(what, mapping, false);
+        }
+    }
+
+    /// What is announced once a flow is open does not explain it.
+    #[test]
+    fn an_announcement_behind_the_flow_is_not_believed() {
+        for (at, expected) in [(1000, Verdict::Expected), (-1000, Verdict::Unresolved)] {
+            let wire = Mapping { at, ..mapping() }.wire();
+            let seen = wire.observe();
+            let place = seen.flows.iter().position(|flow| flow.responder.port == PORT).unwrap();
+            assert_eq!(wire.judge().flows[place].verdict, expected, "at {at}");
         }
     }
 

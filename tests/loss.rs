@@ -158,6 +158,10 @@ mod property {
             let kept = frames.iter().skip(frames.len() / part).collect();
             losses.push((format!("the first 1/{part}"), kept));
         }
+        for tenths in [1, 3, 5, 7, 9] {
+            let kept = frames.iter().take(frames.len() * tenths / 10).collect();
+            losses.push((format!("all behind {tenths}/10"), kept));
+        }
         losses
     }
 

@@ -2,8 +2,12 @@
 //! no audit takes it unread, and that even uncorrected it lets none of the lab's violations pass.
 #![forbid(unsafe_code)]
 
+#[path = "support/shared.rs"]
+mod shared;
+
 #[cfg(test)]
 mod program {
+    use super::shared;
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
     use std::process::{Command, Output, Stdio};
@@ -75,6 +79,46 @@ mod program {
             assert!(verdict != "expected" || excepted, "{key}: {kind} is {verdict}");
         }
         assert!(seen > 20, "only {seen} violations were found again");
+    }
+
+    /// What real captures say of themselves: interface, the way of their packets, the root of a directory.
+    const EVIDENCE: &[(&str, &[&str])] = &[
+        (
+            "format/pcapplusplus-pcapng-example.pcapng",
+            &["\"130.217.250.13\",    # the capture marks what it sent as outbound, first in frame 61"],
+        ),
+        (
+            "link/pcapplusplus-sll.pcap",
+            &["\"10.0.0.8\",          # the capture marks what it sent as outbound, first in frame 3"],
+        ),
+        (
+            "link/suricata-decode-sll2-01.pcap",
+            &["\"192.168.1.253\",     # the capture marks what it sent as outbound, first in frame 1"],
+        ),
+        (
+            "matrix/otrf-metasploit-logonpasswords-lsass-memory-dump.pcapng",
+            &[
+                "\"192.168.1.41\",      # the capture marks what it sent as outbound, first in frame 1",
+                "says at the root of its directory that it is dc01.pandalab.com (frame 150)",
+                "answered a domain controller ping as dc01.pandalab.com, a global catalog (frame 3465)",
+            ],
+        ),
+        (
+            "matrix/samr-sharphound-domain-z.pcapng",
+            &["\"192.168.12.11\",     # says at the root of its directory that it is zdc1.domain-z.local (frame 5)"],
+        ),
+    ];
+
+    #[test]
+    fn each_guess_shows_what_the_capture_says() {
+        let Some(captures) = shared::folder("captures") else { return };
+        for (file, parts) in EVIDENCE {
+            let ran = ran(&["site", "init", &text(&captures.join(file))], 0, "read it");
+            let guessed = String::from_utf8_lossy(&ran.stdout).into_owned();
+            for part in *parts {
+                assert!(guessed.contains(part), "{file}: {part}\n{guessed}");
+            }
+        }
     }
 
     #[test]

@@ -195,7 +195,8 @@ fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
         let key = format!("{server} {client} {elsewhere}");
         let summary = words::elsewhere_summary(server, client, elsewhere);
         let head = Head { kind: "announced-elsewhere", severity: ANNOUNCED_ELSEWHERE, row: "", key: &key, summary };
-        let mut finding = finding(rows, head, words::elsewhere_detail(), &[]);
+        let mut finding =
+            finding(rows, head, words::elsewhere_detail(announced.iter().map(|it| it.interface.as_str())), &[]);
         finding.evidence = evidence::frames_of(rows.observation, announced.iter().map(|it| it.frame));
         finding.first = announced.iter().map(|it| it.at).min().map(time::text);
         finding.last = announced.iter().map(|it| it.at).max().map(time::text);

@@ -310,6 +310,13 @@ pub struct Quality {
     pub missed_bytes: u64,
     /// Frames older than one before them in the same input.
     pub time_inversions: u64,
+    /// Names and addresses that had to make room for others of the same client: flows by them are
+    /// unresolved.
+    #[serde(default)]
+    pub names_pushed_out: u64,
+    /// DNS messages that were not kept because the budget for names was used up.
+    #[serde(default)]
+    pub names_unread: u64,
 }
 
 /// That an audit stands under pseudonyms.

@@ -27,6 +27,8 @@ pub(super) struct Names<'audit> {
     raced: BTreeMap<&'audit str, &'audit Resolution>,
     /// Answers of servers that the site does not let the client ask.
     refused: Vec<&'audit Binding>,
+    /// From here on not every answer was kept.
+    unread_from: Option<Timestamp>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -37,13 +39,15 @@ pub(super) struct Borne<'audit> {
     pub(super) claims: Vec<&'audit Claim>,
     /// Bindings of other clients, at a mirror: they can support a claim, and never stand for one.
     pub(super) told: Vec<&'audit Binding>,
+    /// Bindings that had to make room for others before the flow began, and that nothing replaced.
+    pushed_out: Vec<&'audit Binding>,
 }
 
 impl<'audit> Names<'audit> {
     /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
     pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
         let mut allowed = BTreeMap::new();
-        let mut names = Self::default();
+        let mut names = Self { unread_from: observation.names_unread_from, ..Self::default() };
         let mirror = matrix.vantage.is_none();
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
@@ -89,7 +93,7 @@ impl<'audit> Names<'audit> {
     /// Names by which `client` knew `address` at this time.
     pub(super) fn known(&self, client: IpAddr, address: IpAddr, at: Timestamp) -> Vec<&'audit Binding> {
         let list = self.by_address.get(&(client, address)).map(Vec::as_slice).unwrap_or_default();
-        let mut valid: Vec<&Binding> = list.iter().copied().filter(|b| holds(b, at)).collect();
+        let mut valid: Vec<&Binding> = list.iter().copied().filter(|b| b.holds(at)).collect();
         valid.dedup_by(|a, b| a.name == b.name);
         valid
     }
@@ -100,12 +104,30 @@ impl<'audit> Names<'audit> {
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
         let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
-        let others = |b: &&Binding| b.client != flow.originator.address && holds(b, flow.first);
-        Borne { bound, claims, told: heard.iter().copied().filter(others).collect() }
+        let others = |b: &&Binding| b.client != flow.originator.address && b.holds(flow.first);
+        let told = heard.iter().copied().filter(others).collect();
+        let list = self.by_address.get(&(flow.originator.address, flow.responder.address));
+        let went = list.into_iter().flatten().copied().filter(|b| b.is_pushed_out(flow.first));
+        let pushed_out = went.filter(|gone| bound.iter().all(|known| known.name != gone.name)).collect();
+        Borne { bound, claims, told, pushed_out }
     }
 
-    /// What DNS and the flow itself say together about `name`.
+    /// What DNS and the flow itself say together about `name`. What had to make room or was not kept could
+    /// have supported the row or spoken against it.
     pub(super) fn grade(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
+        let graded = self.grade_known(name, case, minimum);
+        if let Some(gone) = case.borne.pushed_out.iter().find(|gone| gone.name == name) {
+            return Graded::undecided(case.pen.write(|| words::pushed_out(name, gone.answer)));
+        }
+        match graded.grade {
+            Grade::Fits(_) if self.unread_from.is_some_and(|from| from <= case.flow.first) => {
+                Graded::undecided(case.pen.write(|| words::names_unread(name)))
+            }
+            Grade::Fits(_) | Grade::Contradicted(_) | Grade::Undecided | Grade::Absent => graded,
+        }
+    }
+
+    fn grade_known(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
         let (borne, frame) = (case.borne, case.flow.first_frame);
         let bound = borne.bound.iter().find(|binding| binding.name == name);
         let claim = borne.claims.iter().find(|claim| claim.name == name);
@@ -146,7 +168,7 @@ impl<'audit> Names<'audit> {
             return Graded::at_least(minimum, Basis::Sni, reason);
         }
         // This client knew the name by other addresses at this very time: the claim is not cold cache.
-        if let Some(elsewhere) = given.iter().find(|binding| holds(binding, flow.first)) {
+        if let Some(elsewhere) = given.iter().find(|binding| binding.holds(flow.first)) {
             let reason = pen.write(|| words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, frame));
             return Graded::against(Kind::WrongName, reason);
         }
@@ -157,7 +179,8 @@ impl<'audit> Names<'audit> {
 impl<'audit> Borne<'audit> {
     /// Every name borne or claimed, sorted.
     pub(super) fn names(&self) -> Vec<&'audit str> {
-        let bound = self.bound.iter().map(|binding| binding.name.as_str());
+        let known = self.bound.iter().chain(&self.pushed_out);
+        let bound = known.map(|binding| binding.name.as_str());
         let mut names: Vec<&str> = bound.chain(self.claims.iter().map(|claim| claim.name.as_str())).collect();
         names.sort_unstable();
         names.dedup();
@@ -177,18 +200,15 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame));
         return Graded::against(Kind::WrongName, reason);
     }
-    if borne.bound.len() > 1 {
-        let names = || borne.bound.iter().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
+    if borne.bound.len() > 1 || !borne.pushed_out.is_empty() {
+        let known = || borne.bound.iter().chain(&borne.pushed_out);
+        let names = || known().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
         return Graded::undecided(pen.write(|| words::shared_address(flow.responder.address, &names())));
     }
     if payload::is_lossy(flow) {
         return Graded::undecided(pen.write(|| words::lost(flow)));
     }
     Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)))
-}
-
-fn holds(binding: &Binding, at: Timestamp) -> bool {
-    binding.from <= at && at < binding.until
 }
 
 /// A `Host: 10.1.2.3` is not a name, and an outer server name is the provider's.

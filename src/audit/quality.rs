@@ -56,6 +56,8 @@ pub(super) fn assess(matrix: &Matrix, observation: &Observation, judged: &[Judge
         folded: counters.folded_flows,
         missed_bytes: counters.missed_bytes,
         time_inversions: counters.time_inversions,
+        names_pushed_out: counters.names_pushed_out,
+        names_unread: counters.names_unread,
     }
 }
 
@@ -115,12 +117,13 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
             InputState::Stopped => gaps.push(words::gap_stopped(&input.path)),
         }
     }
-    let counted: [(u64, Sentence); 6] = [
+    let counted: [(u64, Sentence); 7] = [
         (drops(observation), words::gap_drops),
         (counters.missed_bytes, words::gap_missed),
         (blind, words::gap_undecoded),
         (counters.fragments_pending, words::gap_fragments),
         (counters.folded_flows, words::gap_folded),
+        (counters.names_unread, words::gap_names),
         (unresolved, words::gap_unresolved),
     ];
     gaps.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, sentence)| sentence(*count)));

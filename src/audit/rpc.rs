@@ -116,7 +116,7 @@ fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -
     match announced {
         Some(_) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
         Some(announcement) => {
-            let reason = pen.write(|| words::announced(port, announcement.frame));
+            let reason = pen.write(|| words::announced(announcement));
             Graded::at_least(minimum, Basis::Announced, reason)
         }
         None => Graded::at_least(minimum, Basis::Range, pen.write(|| words::only_in_range(port))),

@@ -1,10 +1,10 @@
 //! LDAP (RFC 4511): the message in front of a direction in, what it is out. Bytes that are wrapped
 //! by SASL after a bind are not LDAP to the eye and are never taken for it.
 
-use super::ber;
-use super::peek::{Peek, Speaker, short};
+use super::peek::{Peek, Rest, Sight, Speaker, short};
 use super::reader::Reader;
-use super::{Application, Prefix};
+use super::{Application, Claim, ClaimSource, Prefix};
+use super::{ber, name};
 
 /// Most values kept of one attribute.
 const VALUES: usize = 16;
@@ -21,14 +21,56 @@ pub struct RootDse {
     pub global_catalog: Option<bool>,
 }
 
-/// Whether a TCP direction starts with an LDAP message.
+/// Whether a TCP direction starts with an LDAP message. Who asks for the root of the directory first, as
+/// Windows does before it binds, is told who the server is: that answer is waited for.
 pub(super) fn peek_tcp(prefix: &Prefix<'_>) -> Peek {
-    let speaker = match speaker(prefix.bytes) {
-        Found::Yes(speaker, _) => speaker,
+    let (speaker, tag) = match speaker(prefix.bytes) {
+        Found::Yes(speaker, tag) => (speaker, tag),
         Found::Short => return short(prefix),
         Found::No => return Peek::Not,
     };
-    Peek::is(Application::Ldap, speaker)
+    let (claims, rest) = match tag {
+        SEARCH if front(prefix.bytes).is_some_and(|(inside, _)| inside.starts_with(ROOT_ALONE)) => {
+            (Vec::new(), Rest::Other)
+        }
+        ENTRY => root_entry(prefix.bytes),
+        _ => (Vec::new(), Rest::Nothing),
+    };
+    Peek::Is(Sight { application: Application::Ldap, speaker, claims, alpn: None, rest })
+}
+
+/// Tags of a search and of an entry that it found.
+const SEARCH: u8 = 0x63;
+const ENTRY: u8 = 0x64;
+/// A search of the root: no name, and the entry alone.
+const ROOT_ALONE: &[u8] = &[4, 0, 0x0a, 1, 0];
+
+/// The inside of the first message's operation, and whether all of the message is there.
+fn front(bytes: &[u8]) -> Option<(&[u8], bool)> {
+    let message = ber::cut_element(&mut Reader::new(bytes))?;
+    let mut inside = Reader::new(message.bytes);
+    ber::expect(&mut inside, 2)?;
+    Some((ber::cut_element(&mut inside)?.bytes, message.whole()))
+}
+
+/// Who a server says it is, when its first entry is that of the root.
+fn root_entry(bytes: &[u8]) -> (Vec<Claim>, Rest) {
+    match front(bytes) {
+        Some((inside, whole)) if inside.starts_with(&[4, 0]) => {
+            let rest = if whole { Rest::Nothing } else { Rest::This };
+            (root_dse(bytes).and_then(|root| root.claim()).into_iter().collect(), rest)
+        }
+        Some(_) | None => (Vec::new(), Rest::Nothing),
+    }
+}
+
+impl RootDse {
+    /// What the server claims to be, if it names itself.
+    fn claim(&self) -> Option<Claim> {
+        let is_catalog = self.global_catalog == Some(true);
+        let source = if is_catalog { ClaimSource::CatalogRootDse } else { ClaimSource::RootDse };
+        Some(Claim { source, name: name::from_text(self.host.as_deref()?.as_bytes())? })
+    }
 }
 
 /// Whether a datagram is a search or its result: LDAP without a connection (MS-ADTS section 6.3.3).

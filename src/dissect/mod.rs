@@ -48,5 +48,6 @@ pub mod ssrp;
 pub mod tls;
 
 pub use application::Application;
+pub use quic::may_span_datagrams;
 pub use recognise::{Prefix, Progress, recognise};
 pub use recognised::{Claim, ClaimSource, Payload, Recognised, Side};

@@ -24,6 +24,10 @@ pub enum ClaimSource {
     Connect,
     /// Subject alternative name of a TLS 1.2 server certificate.
     Certificate,
+    /// `dnsHostName` at the root of an LDAP server (RFC 4512 section 5.1, MS-ADTS section 3.1.1.3.2).
+    RootDse,
+    /// The same of a server that says it is a global catalog.
+    CatalogRootDse,
 }
 
 /// A name that one side of a flow stated itself.

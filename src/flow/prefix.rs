@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::key::{End, Pair};
-use crate::dissect::{Prefix, Progress, recognise};
+use crate::dissect::{Prefix, Progress, may_span_datagrams, recognise};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
 /// Payload bytes held per direction. A hello with post-quantum keys and many extensions fits four times.
@@ -14,6 +14,9 @@ pub(super) const DIRECTION_BYTES: usize = 16 * 1024;
 pub(super) const DIRECTION_SEGMENTS: usize = 32;
 /// Datagrams held per direction where the transport has no sequence.
 pub(super) const DIRECTION_DATAGRAMS: usize = 3;
+/// Datagrams held per direction where one message may fill several: as many as a QUIC end may send before
+/// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
+pub(super) const HELLO_DATAGRAMS: usize = 10;
 /// What an arrival costs beside its bytes.
 const ARRIVAL_COST: usize = size_of::<Arrival>();
 
@@ -117,8 +120,19 @@ impl Log {
 
     /// Whether the budget of `end` is used up.
     pub(super) fn is_full(&self, end: End, transport: Transport) -> bool {
-        let segments = if transport == Transport::TCP { DIRECTION_SEGMENTS } else { DIRECTION_DATAGRAMS };
-        *self.held.of(end) >= DIRECTION_BYTES || *self.segments.of(end) >= segments
+        let segments = *self.segments.of(end);
+        let is_last = match transport {
+            Transport::TCP => segments >= DIRECTION_SEGMENTS,
+            _ if segments < DIRECTION_DATAGRAMS => false,
+            _ => segments >= HELLO_DATAGRAMS || !self.begins_hello(end),
+        };
+        is_last || *self.held.of(end) >= DIRECTION_BYTES
+    }
+
+    /// Whether the first datagram of `end` begins a message that may fill several.
+    fn begins_hello(&self, end: End) -> bool {
+        let first = self.arrivals.iter().find(|arrival| arrival.from == end && arrival.length > 0);
+        first.is_some_and(|first| may_span_datagrams(&first.bytes))
     }
 
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].

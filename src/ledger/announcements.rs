@@ -21,7 +21,9 @@ const PATIENCE: i64 = 10_000_000_000;
 pub(super) fn settle(streams: &[Stream], names: &Names) -> Vec<Announcement> {
     let mappers = streams.iter().filter(|stream| is_heard(stream));
     let mut found: Vec<Announcement> = mappers.flat_map(of_stream).collect();
-    found.extend(of_browsers(&names.browsing));
+    if !names.browsing_overrun {
+        found.extend(of_browsers(&names.browsing));
+    }
     sort(&mut found);
     found
 }

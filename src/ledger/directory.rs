@@ -3,9 +3,9 @@
 //! was said, not what is true: whether anybody asked, and whom to believe, is for the reader.
 
 use super::{DirectorySays, DirectorySign};
-use crate::dissect::cldap;
 use crate::dissect::dns::{self, Data};
-use crate::flow::Sighting;
+use crate::dissect::{ClaimSource, Payload, cldap, ldap, name};
+use crate::flow::{Conversation, Sighting};
 
 /// Signs kept; a flood of them beyond that names nobody.
 const MAX_SIGNS: usize = 4096;
@@ -51,8 +51,14 @@ impl Directory {
                 );
             }
             CLDAP_PORT => {
-                let ping = cldap::ping(payload);
-                self.signs.extend(ping.map(|ping| sign(ping.host, DirectorySays::Pinged { flags: ping.flags })));
+                let pinged =
+                    || cldap::ping(payload).map(|ping| (ping.host, DirectorySays::Pinged { flags: ping.flags }));
+                let rooted = || {
+                    let root = ldap::root_dse(payload)?;
+                    let global_catalog = root.global_catalog == Some(true);
+                    Some((name::from_text(root.host?.as_bytes())?, DirectorySays::Rooted { global_catalog }))
+                };
+                self.signs.extend(pinged().or_else(rooted).map(|(host, says)| sign(host, says)));
             }
             _ => {}
         }
@@ -71,11 +77,31 @@ impl Directory {
         self.signs.truncate(MAX_SIGNS);
     }
 
-    /// Every sign, each once.
-    pub(super) fn settle(&self) -> Vec<DirectorySign> {
+    /// Every sign, each once, with what servers said of themselves over TCP.
+    pub(super) fn settle(&self, flows: &[Conversation]) -> Vec<DirectorySign> {
         let mut signs = self.signs.clone();
+        let room = MAX_SIGNS.saturating_sub(signs.len());
+        signs.extend(flows.iter().filter_map(rooted).take(room));
         signs.sort();
         signs.dedup();
         signs
     }
+}
+
+/// What the responder of a flow said of itself at the root of its directory.
+fn rooted(flow: &Conversation) -> Option<DirectorySign> {
+    let Payload::Recognised(recognised) = &flow.payload else { return None };
+    recognised.claims.iter().find_map(|claim| {
+        let global_catalog = match claim.source {
+            ClaimSource::RootDse => false,
+            ClaimSource::CatalogRootDse => true,
+            ClaimSource::Sni
+            | ClaimSource::OuterSni
+            | ClaimSource::Host
+            | ClaimSource::Connect
+            | ClaimSource::Certificate => return None,
+        };
+        let says = DirectorySays::Rooted { global_catalog };
+        Some(DirectorySign { frame: flow.first_frame, speaker: flow.responder.address, host: claim.name.clone(), says })
+    })
 }

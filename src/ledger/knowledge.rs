@@ -27,9 +27,9 @@ pub(super) struct Knowledge {
 impl Knowledge {
     /// Adds what finished streams, and messages that are paired among themselves, said.
     pub(super) fn hear(&mut self, streams: &[Stream], spoken: &Names) {
-        let (resolutions, bindings) = spoken.settle(streams);
-        self.resolutions.extend(resolutions);
-        self.bindings.extend(bindings);
+        let told = spoken.settle(streams);
+        self.resolutions.extend(told.resolutions);
+        self.bindings.extend(told.bindings);
         self.announcements.extend(announcements::settle(streams, spoken));
     }
 

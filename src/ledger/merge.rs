@@ -44,6 +44,7 @@ impl Ledger {
         self.names.merge(later.names);
         self.directory.merge(later.directory);
         self.cards.merge(later.cards);
+        self.own.merge(later.own);
         self.errors.append(&mut later.errors);
         self.errors.truncate(super::observe::MAX_ERRORS);
         self.closed.merge(later.closed);

@@ -24,6 +24,8 @@ mod merge;
 mod names;
 mod observation;
 mod observe;
+mod own;
+mod room;
 mod settle;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,12 @@
 //! and paired when the ledger settles, so that a question and its answer may lie in two pieces.
 //! Whether the resolver plays the DNS role is for the audit.
 
+mod lookup;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+use lookup::{Lookup, pair};
 
 use super::{Binding, Resolution, ResolutionResult};
 use crate::dissect::dns::{self, Message, Reached};
@@ -15,8 +19,10 @@ use crate::wire::{FrameRef, Timestamp};
 /// An address and a port.
 type End = (IpAddr, u16);
 
-/// Messages kept; a flood of names beyond that teaches nothing.
+/// Messages kept, and their bytes in memory; what comes beyond that is counted, and nothing that starts
+/// from then on goes by a name.
 const MAX_MESSAGES: usize = 262_144;
+const MAX_BYTES: usize = 128 * 1024 * 1024;
 /// Port of DNS.
 pub(super) const DNS_PORT: u16 = 53;
 /// Port of the SQL Server browser (MC-SQLR).
@@ -34,9 +40,26 @@ const GRACE: i64 = 300 * SECOND;
 /// What was said, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
+    /// The first messages, up to the budget.
     spoken: Vec<Spoken>,
+    /// Bytes of memory that they take.
+    held: usize,
+    /// Messages beyond the budget, and the time of the earliest of them.
+    unread: u64,
+    unread_from: Option<Timestamp>,
     /// Questions to and answers of SQL Server browsers.
     pub(super) browsing: Vec<Browsed>,
+    /// Some were not kept: one of them could have contradicted those that were.
+    pub(super) browsing_overrun: bool,
+}
+
+/// What names a ledger knows.
+pub(super) struct Settled {
+    pub(super) resolutions: Vec<Resolution>,
+    pub(super) bindings: Vec<Binding>,
+    /// Messages that were not kept, and the time of the earliest.
+    pub(super) unread: u64,
+    pub(super) unread_from: Option<Timestamp>,
 }
 
 /// One DNS message.
@@ -93,15 +116,20 @@ impl Names {
     /// Takes a UDP datagram that may speak of names.
     pub(super) fn observe(&mut self, sighting: &Sighting, source: End, destination: End, payload: &[u8]) {
         if source.1 == DNS_PORT || destination.1 == DNS_PORT {
-            if self.spoken.len() < MAX_MESSAGES
-                && !sighting.ambiguous
+            if !sighting.ambiguous
                 && let Some(message) = dns::parse(payload)
             {
                 let place = (sighting.place, sighting.at);
-                self.spoken.extend(Spoken::new(place, message, (source, destination), false));
+                if let Some(spoken) = Spoken::new(place, message, (source, destination), false) {
+                    self.keep(spoken);
+                }
             }
-        } else if (source.1 == BROWSER_PORT || destination.1 == BROWSER_PORT) && self.browsing.len() < MAX_MESSAGES {
+        } else if source.1 == BROWSER_PORT || destination.1 == BROWSER_PORT {
             let (at, frame) = (sighting.at, sighting.place);
+            self.browsing_overrun |= self.browsing.len() >= MAX_MESSAGES;
+            if self.browsing_overrun {
+                return;
+            }
             self.browsing.push(if source.1 == BROWSER_PORT {
                 let answer = Some(ssrp::instances(payload));
                 Browsed { at, frame, client: destination, server: source, answer }
@@ -111,16 +139,31 @@ impl Names {
         }
     }
 
+    /// Keeps a message while the budget lasts: the first that does not fit ends it, so that pieces keep
+    /// what the whole would.
+    fn keep(&mut self, spoken: Spoken) {
+        let held = self.held.saturating_add(spoken.cost());
+        if self.unread > 0 || self.spoken.len() >= MAX_MESSAGES || held > MAX_BYTES {
+            self.unread = self.unread.saturating_add(1);
+            self.unread_from = earliest(self.unread_from, Some(spoken.at));
+        } else {
+            self.held = held;
+            self.spoken.push(spoken);
+        }
+    }
+
     /// Adds what the following piece heard.
     pub(super) fn merge(&mut self, mut later: Self) {
-        self.spoken.append(&mut later.spoken);
-        self.spoken.truncate(MAX_MESSAGES);
+        later.spoken.into_iter().for_each(|spoken| self.keep(spoken));
+        self.unread = self.unread.saturating_add(later.unread);
+        self.unread_from = earliest(self.unread_from, later.unread_from);
         self.browsing.append(&mut later.browsing);
+        self.browsing_overrun |= later.browsing_overrun || self.browsing.len() > MAX_MESSAGES;
         self.browsing.truncate(MAX_MESSAGES);
     }
 
     /// Look-ups and bindings, with what DNS over TCP said in `streams`.
-    pub(super) fn settle(&self, streams: &[Stream]) -> (Vec<Resolution>, Vec<Binding>) {
+    pub(super) fn settle(&self, streams: &[Stream]) -> Settled {
         let over_tcp = streams.iter().filter(|stream| stream.server.port == DNS_PORT && !stream.ambiguous);
         let mut told: Vec<Spoken> = over_tcp.flat_map(of_stream).collect();
         told.sort_by_key(|spoken| (spoken.at, spoken.frame));
@@ -129,15 +172,22 @@ impl Names {
         for spoken in self.spoken.iter().chain(&told) {
             pair(spoken, &mut lookups, &mut latest);
         }
-        let mut resolutions: Vec<Resolution> = lookups.iter().filter_map(Lookup::resolution).collect();
+        // What was not kept may have been the answer.
+        let is_open = |lookup: &&Lookup<'_>| match self.unread_from {
+            Some(from) => from.since(lookup.asked_last) <= PATIENCE && lookup.answers.is_empty(),
+            None => false,
+        };
+        let told = lookups.iter().filter(|lookup| !is_open(lookup));
+        let mut resolutions: Vec<Resolution> = told.filter_map(Lookup::resolution).collect();
         let mut bindings: Vec<Binding> = lookups.iter().flat_map(Lookup::bindings).collect();
         sort(&mut resolutions, &mut bindings);
-        (resolutions, bindings)
+        Settled { resolutions, bindings, unread: self.unread, unread_from: self.unread_from }
     }
 
     /// Whether a good part of what may be kept is.
     pub(super) const fn is_half_full(&self) -> bool {
-        self.spoken.len() > MAX_MESSAGES / 2 || self.browsing.len() > MAX_MESSAGES / 2
+        let messages = self.spoken.len() > MAX_MESSAGES / 2 || self.browsing.len() > MAX_MESSAGES / 2;
+        messages || self.held > MAX_BYTES / 2
     }
 
     /// Takes out the messages that have met whatever belongs to them by the time `since`. A look-up is
@@ -166,11 +216,12 @@ impl Names {
             .into_iter()
             .partition(|browsed| latest.get(&(browsed.client, browsed.server)).is_some_and(|last| *last < since));
         self.browsing = browsing;
-        let mut settled = Self { spoken: Vec::new(), browsing: browsed };
+        let mut settled = Self { browsing: browsed, ..Self::default() };
         let mut stays = Vec::new();
         for (spoken, gone) in std::mem::take(&mut self.spoken).into_iter().zip(gone) {
             if gone { settled.spoken.push(spoken) } else { stays.push(spoken) }
         }
+        self.held = stays.iter().map(Spoken::cost).fold(0, usize::saturating_add);
         self.spoken = stays;
         settled
     }
@@ -182,7 +233,24 @@ pub(super) fn sort(resolutions: &mut [Resolution], bindings: &mut [Binding]) {
     bindings.sort_by(|a, b| (a.from, a.answer, &a.name, a.address).cmp(&(b.from, b.answer, &b.name, b.address)));
 }
 
+fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    [a, b].into_iter().flatten().min()
+}
+
 impl Spoken {
+    /// Bytes of memory that it takes.
+    fn cost(&self) -> usize {
+        let reached = match &self.said {
+            Said::Question => &[],
+            Said::Answer(answer) => answer.reached.as_slice(),
+        };
+        let aliases = reached.iter().flat_map(|reached| &reached.aliases);
+        let texts = aliases.map(|alias| alias.len().saturating_add(size_of::<String>()));
+        let fixed = size_of::<Self>().saturating_add(self.exchange.name.len());
+        let fixed = fixed.saturating_add(reached.len().saturating_mul(size_of::<Reached>()));
+        texts.fold(fixed, usize::saturating_add)
+    }
+
     /// A message of class IN with one question, between a client and port 53; anything else teaches nothing.
     fn new(
         (frame, at): (FrameRef, Timestamp),
@@ -224,139 +292,4 @@ fn of_stream(stream: &Stream) -> Vec<Spoken> {
         }
     }
     found
-}
-
-/// A question, its repeats, and what came back.
-#[derive(Debug)]
-struct Lookup<'a> {
-    exchange: &'a Exchange,
-    asked: Timestamp,
-    asked_last: Timestamp,
-    question: FrameRef,
-    questions: usize,
-    answers: Vec<(Timestamp, FrameRef, &'a Answer)>,
-}
-
-fn pair<'a>(spoken: &'a Spoken, lookups: &mut Vec<Lookup<'a>>, latest: &mut HashMap<&'a Exchange, usize>) {
-    let open = latest.get(&spoken.exchange).copied();
-    let open = open.and_then(|position| lookups.get_mut(position));
-    let in_time = |lookup: &Lookup<'_>| {
-        let waited = spoken.at.since(lookup.asked_last);
-        waited >= 0 && (waited <= PATIENCE || spoken.exchange.over_tcp)
-    };
-    match (&spoken.said, open) {
-        (Said::Question, Some(lookup)) if in_time(lookup) => {
-            lookup.questions = lookup.questions.saturating_add(1);
-            lookup.asked_last = spoken.at;
-        }
-        (Said::Question, _) => {
-            latest.insert(&spoken.exchange, lookups.len());
-            lookups.push(Lookup {
-                exchange: &spoken.exchange,
-                asked: spoken.at,
-                asked_last: spoken.at,
-                question: spoken.frame,
-                questions: 1,
-                answers: Vec::new(),
-            });
-        }
-        (Said::Answer(answer), Some(lookup)) if in_time(lookup) => {
-            let fresh = || lookup.answers.iter().all(|(.., known)| *known != answer);
-            if lookup.answers.len() < MAX_ANSWERS && fresh() {
-                lookup.answers.push((spoken.at, spoken.frame, answer));
-            }
-        }
-        // An answer that nobody asked for, or asked for long ago.
-        (Said::Answer(_), _) => {}
-    }
-}
-
-impl Lookup<'_> {
-    /// More answers than questions: one of them is forged, and nobody can say which.
-    fn is_conflicting(&self) -> bool {
-        self.answers.len() > self.questions || self.answers.len() >= MAX_ANSWERS
-    }
-
-    /// The look-up as reports tell it; `None` where the answer went on over TCP, which tells it.
-    fn resolution(&self) -> Option<Resolution> {
-        let whole = self.answers.iter().find(|(.., answer)| !answer.truncated);
-        if whole.is_none() && !self.answers.is_empty() {
-            return None;
-        }
-        let result = match whole {
-            None => ResolutionResult::Unanswered,
-            Some(_) if self.is_conflicting() => ResolutionResult::Conflicting,
-            Some((.., answer)) if answer.rcode != 0 => ResolutionResult::Failed(answer.rcode),
-            Some((.., answer)) if has_content(answer, self.exchange.kind) => ResolutionResult::Resolved,
-            Some(_) => ResolutionResult::Empty,
-        };
-        Some(Resolution {
-            client: self.exchange.client.0,
-            resolver: self.exchange.resolver.0,
-            name: self.exchange.name.clone(),
-            kind: self.exchange.kind,
-            asked: self.asked,
-            question: self.question,
-            answer: whole.map(|(_, frame, _)| *frame),
-            result,
-        })
-    }
-
-    fn bindings(&self) -> Vec<Binding> {
-        if self.is_conflicting() {
-            return Vec::new();
-        }
-        let whole = self.answers.iter().filter(|(.., answer)| !answer.truncated && answer.rcode == 0);
-        whole
-            .flat_map(|(at, frame, answer)| answer.reached.iter().map(|reached| (*at, *frame, reached)))
-            .filter(|(.., reached)| is_bindable(reached.address))
-            .map(|(at, frame, reached)| self.binding(at, frame, reached))
-            .collect()
-    }
-
-    fn binding(&self, at: Timestamp, frame: FrameRef, reached: &Reached) -> Binding {
-        let lives = reached.ttl.clamp(TIME_TO_LIVE.0, TIME_TO_LIVE.1);
-        let lives = i64::from(lives).saturating_mul(SECOND).saturating_add(GRACE);
-        Binding {
-            client: self.exchange.client.0,
-            resolver: self.exchange.resolver.0,
-            address: reached.address,
-            name: self.exchange.name.clone(),
-            aliases: reached.aliases.clone(),
-            from: at,
-            until: at.plus(lives),
-            question: self.question,
-            answer: frame,
-        }
-    }
-}
-
-/// DNS types whose answer is an address: A, AAAA.
-const fn has_content(answer: &Answer, kind: u16) -> bool {
-    match kind {
-        1 | 28 => !answer.reached.is_empty(),
-        _ => answer.has_records,
-    }
-}
-
-/// Whether a name may stand for this address at all: a name that leads to oneself, to the link or to
-/// many explains no traffic.
-fn is_bindable(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            !(address.is_loopback()
-                || address.is_link_local()
-                || address.is_multicast()
-                || address.is_broadcast()
-                || address.octets().first() == Some(&0))
-        }
-        IpAddr::V6(address) => {
-            let mapped = address.to_ipv4_mapped().is_none_or(|address| is_bindable(IpAddr::V4(address)));
-            mapped
-                && !(address.is_loopback()
-                    || address.is_unspecified()
-                    || address.is_unicast_link_local()
-                    || address.is_multicast())
-        }
-    }
 }

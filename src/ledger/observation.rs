@@ -83,6 +83,10 @@ pub struct Counters {
     pub folded_flows: u64,
     /// Payload bytes that were acknowledged but never captured (capture loss).
     pub missed_bytes: u64,
+    /// Names and addresses that had to make room for others of the same client.
+    pub names_pushed_out: u64,
+    /// DNS messages that were not kept because the budget for names was used up.
+    pub names_unread: u64,
 }
 
 /// How a name look-up ended.
@@ -138,10 +142,32 @@ pub struct Binding {
     pub from: Timestamp,
     /// End of validity: answer time plus TTL plus grace.
     pub until: Timestamp,
+    /// When it had to make room: this client had been given 64 other addresses for the name, or 16 other
+    /// names for the address, that were used since. From then on it is known to have been, and proves
+    /// nothing.
+    pub pushed_out: Option<Timestamp>,
     /// Frame of the question.
     pub question: FrameRef,
     /// Frame of the answer.
     pub answer: FrameRef,
+}
+
+impl Binding {
+    /// Whether it holds for a flow that starts at this time.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.is_valid(at) && self.pushed_out.is_none_or(|pushed| at < pushed)
+    }
+
+    /// Whether it would hold for a flow that starts at this time, had it not made room for others.
+    #[must_use]
+    pub fn is_pushed_out(&self, at: Timestamp) -> bool {
+        self.is_valid(at) && !self.holds(at)
+    }
+
+    fn is_valid(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
 }
 
 /// Who announced a port.
@@ -179,7 +205,7 @@ pub struct Announcement {
 /// What a directory answered about one of its hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DirectorySign {
-    /// The frame of the answer.
+    /// The frame of the answer; over TCP, the first of its flow.
     pub frame: FrameRef,
     /// Who sent it.
     pub speaker: IpAddr,
@@ -202,6 +228,11 @@ pub enum DirectorySays {
         /// Its capability bits (MS-ADTS 6.3.1.2).
         flags: u32,
     },
+    /// It named itself at the root of its directory (RFC 4512 section 5.1).
+    Rooted {
+        /// Whether it said that it is a global catalog (`isGlobalCatalogReady`).
+        global_catalog: bool,
+    },
 }
 
 /// Addresses that one network card sent for itself: those of one host. A card that sends for many
@@ -221,12 +252,17 @@ pub struct Observation {
     pub resolutions: Vec<Resolution>,
     /// Bindings, in order of their answer.
     pub bindings: Vec<Binding>,
+    /// Time of the earliest DNS message that was not kept: from then on no flow goes by a name.
+    pub names_unread_from: Option<Timestamp>,
     /// Announced ports, in order.
     pub announcements: Vec<Announcement>,
     /// What a directory said of its hosts, in order.
     pub directory: Vec<DirectorySign>,
     /// Addresses that share a network card, in order.
     pub cards: Vec<CardSign>,
+    /// Addresses from which the capturing host itself sent, each with the first frame that the capture
+    /// marks as outbound, in order.
+    pub own: Vec<(IpAddr, FrameRef)>,
     /// The inputs, in order of their first packet.
     pub inputs: Vec<Input>,
     /// The interfaces of the inputs.

@@ -8,6 +8,7 @@ use super::directory::{self, Directory};
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Clocks;
 use super::names::{self, Names};
+use super::own::Own;
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
 use crate::wire::{
@@ -47,6 +48,7 @@ pub struct Ledger {
     pub(super) names: Names,
     pub(super) directory: Directory,
     pub(super) cards: Cards,
+    pub(super) own: Own,
     pub(super) errors: Vec<QuotingError>,
     /// What is over and was folded.
     pub(super) closed: Closed,
@@ -101,6 +103,7 @@ impl Ledger {
             names: Names::default(),
             directory: Directory::default(),
             cards: Cards::default(),
+            own: Own::default(),
             errors: Vec::new(),
             closed: Closed::default(),
             head: Vec::new(),
@@ -151,6 +154,10 @@ impl Ledger {
                     raise(&mut self.counters.decoded);
                     let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
                     self.cards.observe_plain(&frame, &plain);
+                    if frame.course != Course::Unknown {
+                        let datagram = plain.datagram();
+                        self.own.observe(&frame, datagram.source, datagram.destination);
+                    }
                     self.flows.observe_plain(&sighting, &plain);
                 }
                 Some(_) | None => self.observe(&frame),
@@ -189,6 +196,7 @@ impl Ledger {
         let sighting =
             Sighting { at: frame.at, place: frame.place, snapped, dropped_by_host: frame.dropped, ambiguous: false };
         self.cards.observe(frame, &datagram);
+        self.own.observe(frame, datagram.source, datagram.destination);
         self.descend(&sighting, &datagram);
     }
 

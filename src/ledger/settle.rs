@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Counters, Ledger, Observation, announcements, names};
+use super::{Counters, Ledger, Observation, announcements, names, room};
 use crate::flow::{FlowTable, Sighting, in_order};
 
 impl Ledger {
@@ -25,14 +25,14 @@ impl Ledger {
     fn observation(&self, flows: &FlowTable) -> Observation {
         let ended = self.last.unwrap_or_default();
         let mut settled = flows.settle(ended, &self.errors);
-        let (mut resolutions, mut bindings) = self.names.settle(&settled.streams);
+        let mut names = self.names.settle(&settled.streams);
         let mut announcements = announcements::settle(&settled.streams, &self.names);
         let known = &self.closed.knowledge;
         if !known.is_empty() {
-            resolutions.extend(known.resolutions.iter().cloned());
-            bindings.extend(known.bindings.iter().cloned());
+            names.resolutions.extend(known.resolutions.iter().cloned());
+            names.bindings.extend(known.bindings.iter().cloned());
             announcements.extend(known.announcements.iter().cloned());
-            names::sort(&mut resolutions, &mut bindings);
+            names::sort(&mut names.resolutions, &mut names.bindings);
             announcements::sort(&mut announcements);
         }
         announcements::orient(&mut settled.flows, &announcements);
@@ -41,13 +41,17 @@ impl Ledger {
         if settled.flows.len() > open {
             in_order(&mut settled.flows);
         }
+        let names_pushed_out = room::make(&mut names.bindings, &settled.flows);
+        let directory = self.directory.settle(&settled.flows);
         Observation {
             flows: settled.flows,
-            resolutions,
-            bindings,
+            resolutions: names.resolutions,
+            bindings: names.bindings,
+            names_unread_from: names.unread_from,
             announcements,
-            directory: self.directory.settle(),
+            directory,
             cards: self.cards.settle(),
+            own: self.own.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
             counters: Counters {
@@ -55,6 +59,8 @@ impl Ledger {
                 time_inversions: self.inversions.count(),
                 folded_flows: settled.folded_flows,
                 missed_bytes: settled.missed_bytes.saturating_add(self.closed.missed_bytes),
+                names_pushed_out,
+                names_unread: names.unread,
                 ..self.counters.clone()
             },
             first: self.first,
@@ -81,6 +87,7 @@ impl Ledger {
         copy.names = self.names.clone();
         copy.directory = self.directory.clone();
         copy.cards = self.cards.clone();
+        copy.own = self.own.clone();
         copy.errors.clone_from(&self.errors);
         copy.closed = self.closed.clone();
         copy.first = self.first;

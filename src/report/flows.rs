@@ -226,7 +226,7 @@ impl<'seen> Names<'seen> {
     fn of_flow<'a>(&'a self, flow: &'a Conversation) -> Option<&'a str> {
         let given = || {
             let bindings = self.0.get(&(flow.originator.address, flow.responder.address))?;
-            let holds = |binding: &&&Binding| binding.from <= flow.first && flow.first < binding.until;
+            let holds = |binding: &&&Binding| binding.holds(flow.first);
             bindings.iter().rev().find(holds).map(|binding| binding.name.as_str())
         };
         claimed(flow).or_else(given)
@@ -241,6 +241,7 @@ fn claimed(flow: &Conversation) -> Option<&str> {
         ClaimSource::Host => 2,
         ClaimSource::OuterSni => 3,
         ClaimSource::Certificate => 4,
+        ClaimSource::RootDse | ClaimSource::CatalogRootDse => 5,
     };
     recognised.claims.iter().min_by_key(|claim| rank(claim.source)).map(|claim| claim.name.as_str())
 }

@@ -55,6 +55,7 @@ pub use datagram::{Content, Datagram, Fragment, IcmpMessage, Quote, TcpFlags, Tc
 pub use fast::{Ends, Plain, PlainTcp, plain};
 pub use fragment::{Fragments, PendingFragment, Reassembled};
 pub use frame::{Course, Frame, FrameRef, LinkType};
+pub use link::course;
 pub use sender::Sender;
 pub use time::Timestamp;
 pub use tunnel::{is_tunnel_port, peel};

@@ -66,10 +66,7 @@ impl<'seen> Contacts<'seen> {
 
     /// `frame 12`, with the name of its input.
     pub(super) fn place(&self, frame: FrameRef) -> String {
-        match self.observation.inputs.len() {
-            0 | 1 => words::frame(FrameRef { input: 0, ..frame }),
-            _ => words::frame(frame),
-        }
+        place(self.observation, frame)
     }
 
     /// Names that the flow states itself or under which its originator was given the address.
@@ -83,8 +80,7 @@ impl<'seen> Contacts<'seen> {
         let given = self.observation.bindings.iter().filter(|binding| {
             binding.client == flow.originator.address
                 && binding.address == flow.responder.address
-                && binding.from <= flow.first
-                && flow.first < binding.until
+                && binding.holds(flow.first)
         });
         let mut names: Vec<&str> = stated.map(|claim| claim.name.as_str()).collect();
         names.extend(given.map(|binding| binding.name.as_str()));
@@ -130,6 +126,14 @@ impl Contact<'_> {
             Payload::Recognised(recognised) => recognised.application,
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
         }
+    }
+}
+
+/// `frame 12`, with the name of its input.
+pub(super) fn place(observation: &Observation, frame: FrameRef) -> String {
+    match observation.inputs.len() {
+        0 | 1 => words::frame(FrameRef { input: 0, ..frame }),
+        _ => words::frame(frame),
     }
 }
 

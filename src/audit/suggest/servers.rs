@@ -95,9 +95,10 @@ fn gather(contacts: &Contacts<'_>, services: &[&Service]) -> BTreeMap<IpAddr, Ca
 fn is_believed(contacts: &Contacts<'_>, sign: &DirectorySign) -> bool {
     match sign.says {
         DirectorySays::Located { .. } => contacts.was_asked(sign.frame),
-        DirectorySays::Pinged { .. } => {
+        DirectorySays::Pinged { .. } | DirectorySays::Rooted { .. } => {
             let asked = |contact: &&Contact<'_>| !contact.inbound && contact.peer == sign.speaker;
-            contacts.all().filter(asked).any(|contact| contact.application() == Some(Application::Cldap))
+            let spoken = [Some(Application::Cldap), Some(Application::Ldap)];
+            contacts.all().filter(asked).any(|contact| spoken.contains(&contact.application()))
         }
     }
 }
@@ -107,10 +108,10 @@ fn hosts(contacts: &Contacts<'_>, sign: &DirectorySign) -> BTreeSet<IpAddr> {
         DirectorySays::Located { .. } => {
             let given = contacts.addresses.get(sign.host.as_str()).into_iter().flatten().copied();
             let pinged = contacts.observation.directory.iter().filter(|other| other.host == sign.host);
-            let pinged = pinged.filter(|other| matches!(other.says, DirectorySays::Pinged { .. }));
+            let pinged = pinged.filter(|other| !matches!(other.says, DirectorySays::Located { .. }));
             given.chain(pinged.map(|other| other.speaker)).collect()
         }
-        DirectorySays::Pinged { .. } => BTreeSet::from([sign.speaker]),
+        DirectorySays::Pinged { .. } | DirectorySays::Rooted { .. } => BTreeSet::from([sign.speaker]),
     }
 }
 
@@ -134,6 +135,11 @@ fn speaks_of(sign: &DirectorySign, service: &Service) -> bool {
             Application::Kerberos => flags & 0x20 != 0,
             _ => false,
         },
+        DirectorySays::Rooted { global_catalog } => match application {
+            Application::Ldap | Application::Cldap => true,
+            Application::Gc => *global_catalog,
+            _ => false,
+        },
     }
 }
 
@@ -144,6 +150,10 @@ fn sign_words(contacts: &Contacts<'_>, sign: &DirectorySign) -> String {
         DirectorySays::Pinged { flags } => {
             let catalog = if flags & 0x04 != 0 { ", a global catalog" } else { "" };
             format!("{PINGED} {}{catalog} ({place})", sign.host)
+        }
+        DirectorySays::Rooted { global_catalog } => {
+            let catalog = if *global_catalog { ", a global catalog" } else { "" };
+            format!("{ROOTED} {}{catalog} ({place})", sign.host)
         }
     }
 }
@@ -171,7 +181,8 @@ fn player(role: &PackRole, host: IpAddr, case: &Case, cases: &Cases<'_>, baselin
     if doubtful {
         evidence.push("no directory names it, as it does others, and it speaks nothing else".to_owned());
     }
-    let untouched = case.services.is_empty() && !case.signs.iter().any(|sign| sign.starts_with(PINGED));
+    let spoke = |sign: &String| sign.starts_with(PINGED) || sign.starts_with(ROOTED);
+    let untouched = case.services.is_empty() && !case.signs.iter().any(spoke);
     if untouched {
         evidence.push("the subject was not seen to call it".to_owned());
     }
@@ -248,5 +259,7 @@ fn by_name(contacts: &Contacts<'_>, packs: &[Pack], services: &[&Service]) -> Ve
 
 /// How the answer to a ping is told.
 const PINGED: &str = "answered a domain controller ping as";
+/// How the root of a directory is told.
+const ROOTED: &str = "says at the root of its directory that it is";
 /// Signs shown for one host.
 const SIGNS_SHOWN: usize = 4;

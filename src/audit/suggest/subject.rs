@@ -1,10 +1,11 @@
 //! An observation in, the addresses of the host under audit out, and how sure that is: what the
-//! capture says of its own interface, else the address that is an end of nearly all flows.
+//! capture says of its own interface, else whose packets it marks as outbound, else the address that is
+//! an end of nearly all flows.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::contacts::{Contact, is_host};
+use super::contacts::{Contact, is_host, place};
 use super::{is_subject, rows};
 use crate::audit::count;
 use crate::ledger::Observation;
@@ -39,6 +40,9 @@ pub(super) fn find(observation: &Observation, packs: &[Pack], given: &[IpAddr]) 
         addresses = of_interfaces(observation, &shape);
     }
     if addresses.is_empty() {
+        addresses = of_courses(observation, &shape);
+    }
+    if addresses.is_empty() {
         addresses = shape.ends_of_most();
     }
     if addresses.is_empty() {
@@ -58,6 +62,13 @@ fn of_interfaces(observation: &Observation, shape: &Shape) -> Vec<(IpAddr, Strin
     found.sort();
     found.dedup_by_key(|(address, _)| *address);
     found
+}
+
+/// Addresses from which the capture marks packets as outbound, and that talk.
+fn of_courses(observation: &Observation, shape: &Shape) -> Vec<(IpAddr, String)> {
+    let sent = observation.own.iter().filter(|(address, _)| shape.ends.contains_key(address));
+    let why = |frame| format!("the capture marks what it sent as outbound, first in {}", place(observation, frame));
+    sent.map(|(address, frame)| (*address, why(*frame))).collect()
 }
 
 /// Which addresses are ends of how many unicast flows.

@@ -245,6 +245,7 @@ fn binding(words: &[&str], number: u32) -> Binding {
         aliases: Vec::new(),
         from: at(words[4].parse().unwrap()),
         until: at(words[5].parse().unwrap()),
+        pushed_out: None,
         question: frame(number),
         answer: frame(number),
     }

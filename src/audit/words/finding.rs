@@ -1,5 +1,6 @@
 //! Findings, and what to do about them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{atom as atom_words, plural, service};
@@ -129,8 +130,13 @@ pub(in crate::audit) fn elsewhere_summary(server: IpAddr, client: IpAddr, elsewh
     format!("{server} told {client} that the endpoint of an RPC interface is on {elsewhere}, another host.")
 }
 
-pub(in crate::audit) fn elsewhere_detail() -> String {
-    "An endpoint mapper speaks for its own host alone, so the announcement explains no flow; the server has several addresses, or somebody leads its clients astray.".to_owned()
+pub(in crate::audit) fn elsewhere_detail<'a>(interfaces: impl Iterator<Item = &'a str>) -> String {
+    let interfaces: BTreeSet<String> = interfaces.map(super::flow::called).collect();
+    let interfaces: Vec<String> = interfaces.into_iter().collect();
+    format!(
+        "It was asked for {}. An endpoint mapper speaks for its own host alone, so the announcement explains no flow; the server has several addresses, or somebody leads its clients astray.",
+        interfaces.join(", ")
+    )
 }
 
 /// `3 flows`, for headlines.

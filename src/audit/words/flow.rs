@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 
 use super::{frame, service};
+use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
 use crate::flow::{Conversation, Outcome};
+use crate::ledger::{Announcement, Announcer};
 use crate::matrix::{Facts, Peer};
 use crate::wire::FrameRef;
 
@@ -16,6 +18,7 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
         ClaimSource::Host => "Host header",
         ClaimSource::Connect => "CONNECT target",
         ClaimSource::Certificate => "certificate",
+        ClaimSource::RootDse | ClaimSource::CatalogRootDse => "directory root",
     }
 }
 
@@ -71,6 +74,19 @@ pub(in crate::audit) fn stale(claim: &Claim, nanoseconds: i64, dns: FrameRef) ->
     format!("{what} says {name}, and the DNS answer for it ({}) was stale by {seconds} s.", frame(dns))
 }
 
+pub(in crate::audit) fn pushed_out(name: &str, dns: FrameRef) -> String {
+    format!(
+        "DNS {} gave this address for {name}, but so many other answers came after it that it was let go; a capture of a shorter time would settle it.",
+        frame(dns)
+    )
+}
+
+pub(in crate::audit) fn names_unread(name: &str) -> String {
+    format!(
+        "It may be {name}, but so many DNS messages came that not all were kept, and one of them could say otherwise; a capture of a shorter time would settle it."
+    )
+}
+
 pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, flow: FrameRef) -> String {
     format!(
         "The flow from {} goes by {name}, for which contradicting DNS answers came to the question in {}.",
@@ -88,15 +104,26 @@ pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
 }
 
 pub(in crate::audit) fn bound_interface(interface: &str) -> String {
-    format!("The flow binds DCE/RPC interface {interface}, and the server accepted it.")
+    format!("The flow binds the DCE/RPC interface {}, and the server accepted it.", called(interface))
+}
+
+/// An interface as engineers know it, with its UUID.
+pub(super) fn called(interface: &str) -> String {
+    interface_name(interface).map_or_else(|| interface.to_owned(), |name| format!("{name} ({interface})"))
 }
 
 pub(in crate::audit) fn implied_bind() -> String {
     "DCE/RPC calls are answered on a connection older than the capture, which a bind must have preceded.".to_owned()
 }
 
-pub(in crate::audit) fn announced(port: u16, answer: FrameRef) -> String {
-    format!("The endpoint mapper gave port {port} to this client ({}).", frame(answer))
+pub(in crate::audit) fn announced(given: &Announcement) -> String {
+    let (port, answer) = (given.port, frame(given.frame));
+    match given.by {
+        Announcer::Activation => format!("A DCOM activation gave port {port} to this client ({answer})."),
+        Announcer::EndpointMapper | Announcer::Browser => {
+            format!("The endpoint mapper gave port {port} for {} to this client ({answer}).", called(&given.interface))
+        }
+    }
 }
 
 pub(in crate::audit) fn announced_instance(port: u16, instance: &str, answer: FrameRef) -> String {

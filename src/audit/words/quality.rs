@@ -38,6 +38,10 @@ pub(in crate::audit) fn gap_folded(count: u64) -> String {
     format!("{} were folded because the flow budget was reached.", plural(count, "flow"))
 }
 
+pub(in crate::audit) fn gap_names(count: u64) -> String {
+    format!("{} were not kept because the budget for names was reached.", plural(count, "DNS message"))
+}
+
 pub(in crate::audit) fn gap_unresolved(count: u64) -> String {
     format!("{} could not be resolved by what was captured.", plural(count, "flow"))
 }

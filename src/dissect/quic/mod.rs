@@ -39,6 +39,12 @@ pub(super) fn peek(prefix: &Prefix<'_>) -> Peek {
     }
 }
 
+/// Whether a datagram begins a handshake, which may fill several.
+#[must_use]
+pub fn may_span_datagrams(datagram: &[u8]) -> bool {
+    Packet::read(&mut Reader::new(datagram)).is_some_and(|packet| packet.initial)
+}
+
 /// A packet that could not be opened: the server's, a later one, or one that was cut.
 fn structure(prefix: &Prefix<'_>, packet: &Packet<'_>) -> Peek {
     let fits = packet.whole || prefix.bytes.len() >= 64;

@@ -45,6 +45,8 @@ fn quality(page: &mut Markup, quality: &Quality) {
         ("Flows folded", quality.folded),
         ("Acknowledged bytes not captured", quality.missed_bytes),
         ("Packets out of order in time", quality.time_inversions),
+        ("Names that made room for others", quality.names_pushed_out),
+        ("DNS messages not kept", quality.names_unread),
     ] {
         entry(page, name, &words::thousands(number));
     }

@@ -115,6 +115,8 @@ fn limits(quality: &Quality) -> String {
         (quality.folded, "flows folded"),
         (quality.missed_bytes, "acknowledged bytes not captured"),
         (quality.time_inversions, "packets out of order in time"),
+        (quality.names_pushed_out, "names that made room for others"),
+        (quality.names_unread, "DNS messages not kept"),
     ];
     let parts: Vec<String> =
         all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", words::thousands(*n))).collect();

@@ -1,7 +1,7 @@
 //! Linux cooked captures: SLL (113) and SLL2 (276), as the "any" device gives them.
 
 use super::super::layer::Layer;
-use super::super::{Datagram, Undecoded, ethernet, llc};
+use super::super::{Course, Datagram, Undecoded, ethernet, llc};
 
 /// LINKTYPE_LINUX_SLL: 16 bytes, the protocol last.
 pub(super) fn first(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
@@ -15,6 +15,16 @@ pub(super) fn second(layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
     let (head, rest) = layer.take::<20>()?;
     let hardware = u16::from_be_bytes([head[8], head[9]]);
     protocol(hardware, u16::from_be_bytes([head[0], head[1]]), rest)
+}
+
+/// The way that a packet type of Linux says (`PACKET_HOST`, `PACKET_OUTGOING`); what merely passed says
+/// nothing of the host.
+pub(super) const fn course(packet_type: u8) -> Course {
+    match packet_type {
+        0 => Course::Inbound,
+        4 => Course::Outbound,
+        _ => Course::Unknown,
+    }
 }
 
 /// The protocol is an EtherType, or one of Linux's own numbers below 0x600.

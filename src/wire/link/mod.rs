@@ -11,7 +11,7 @@ mod tagged;
 mod wireless;
 
 use super::layer::Layer;
-use super::{Datagram, LinkType, Undecoded, ethernet, ip, ipv4, ipv6, llc, mpls};
+use super::{Course, Datagram, Frame, LinkType, Undecoded, ethernet, ip, ipv4, ipv6, llc, mpls};
 
 /// Reads a frame by the link type that the capture states.
 pub(super) fn decode(link: LinkType, layer: Layer<'_>) -> Result<Datagram<'_>, Undecoded> {
@@ -63,6 +63,17 @@ pub(super) fn decode(link: LinkType, layer: Layer<'_>) -> Result<Datagram<'_>, U
         284 => tagged::marvell(layer, 12),
         285 => tagged::marvell(layer, 16),
         _ => Err(Undecoded::LinkType(link.0)),
+    }
+}
+
+/// Which way a frame went: what the file says of it, else what its link header says (SLL, SLL2).
+#[must_use]
+#[inline]
+pub fn course(frame: &Frame<'_>) -> Course {
+    match (frame.course, frame.link.0) {
+        (Course::Unknown, 113) => frame.bytes.get(1).map_or(Course::Unknown, |kind| cooked::course(*kind)),
+        (Course::Unknown, 276) => frame.bytes.get(10).map_or(Course::Unknown, |kind| cooked::course(*kind)),
+        (way, _) => way,
     }
 }
 
