@@ -18,8 +18,8 @@ mod property {
 
     use crate::frames::Owned;
     use flowaudit::audit::{self, Verdict};
-    use flowaudit::dissect::Payload;
-    use flowaudit::flow::{Conversation, Endpoint};
+    use flowaudit::dissect::{Application, Payload};
+    use flowaudit::flow::{Conversation, Endpoint, Outcome};
     use flowaudit::ledger::{Ledger, Observation, Options};
     use flowaudit::matrix::{Matrix, Site};
     use flowaudit::wire::{Content, TcpFlags, Timestamp, Transport, decode};
@@ -220,6 +220,46 @@ mod property {
         let span = |flow: &Conversation| -> (Timestamp, Timestamp) { (flow.first, flow.last) };
         let ((first, last), (other_first, other_last)) = (span(a), span(b));
         first <= other_last && other_first <= last
+    }
+
+    /// Why a connection that was open before the capture and that nothing names is never expected: of the
+    /// lab's forbidden connections to hosts behind TLS nothing else is left once their start is lost. Neither
+    /// kind has a name, and both speak TLS; so whatever cleared the one would clear the other.
+    #[test]
+    fn what_is_left_of_a_forbidden_connection_is_a_nameless_one() {
+        let Some(lab) = crate::shared::folder("lab") else { return };
+        let matrix = Matrix::load(&Site::load(&lab.join("site.toml").to_string_lossy()).unwrap()).unwrap();
+        let of = |capture: &str, lost: &dyn Fn(&Owned) -> bool, peer: &str| -> Vec<(Verdict, bool, Outcome)> {
+            let frames = crate::frames::read(&lab.join("captures").join(capture)).unwrap();
+            let judged = judged(observe(frames.iter().filter(|frame| !lost(frame))), &matrix);
+            let to_peer = judged.into_iter().filter(|(flow, _)| flow.responder.address.to_string() == peer);
+            let facts = to_peer.map(|(flow, verdict)| {
+                let Payload::Recognised(known) = &flow.payload else { return (verdict, false, flow.outcome) };
+                let sealed = known.application == Some(Application::Tls) && known.claims.is_empty();
+                (verdict, sealed, flow.outcome)
+            });
+            facts.collect()
+        };
+        let nameless = (Verdict::Unresolved, true, Outcome::Midstream);
+        assert_eq!(of("f-midstream.pcap", &|_| false, "10.77.200.11"), [nameless]);
+        // A forbidden peer and a forged name: the hello, all before it, and what DNS said are lost.
+        for peer in ["10.77.200.27", "10.77.200.99"] {
+            let whole = of("j-names.pcapng", &|_| false, peer);
+            assert!(whole.iter().all(|(verdict, ..)| *verdict != Verdict::Expected) && !whole.is_empty(), "{peer}");
+            let lost = |frame: &Owned| {
+                is_before_secrets(frame) || packet(frame).is_some_and(|(a, b, _)| a.port == 53 || b.port == 53)
+            };
+            let left = of("j-names.pcapng", &lost, peer);
+            assert!(!left.is_empty() && left.iter().all(|left| *left == nameless), "{peer}: {left:?}");
+        }
+    }
+
+    /// Whether a frame belongs to the start of a TLS connection: it opens it, or carries no sealed record in front.
+    fn is_before_secrets(frame: &Owned) -> bool {
+        let frame = frame.frame();
+        let Ok(datagram) = decode(&frame) else { return false };
+        let Content::Tcp(segment) = &datagram.content else { return false };
+        segment.flags.any(TcpFlags::SYN) || !matches!(segment.payload, [0x17, 3, 3, ..])
     }
 
     #[test]

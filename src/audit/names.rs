@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::grade::Graded;
+use super::grade::{Grade, Graded};
 use super::model::Kind;
 use super::verdict::Case;
 use super::{payload, words};
