@@ -56,7 +56,7 @@ fn front(bytes: &[u8]) -> Option<(&[u8], bool)> {
 /// Who a server says it is, when its first entry is that of the root.
 fn root_entry(bytes: &[u8]) -> (Vec<Claim>, Rest) {
     match front(bytes) {
-        Some((inside, whole)) if inside.starts_with(&[4, 0]) => {
+        Some(([4, 0, ..], whole)) => {
             let rest = if whole { Rest::Nothing } else { Rest::This };
             (root_dse(bytes).and_then(|root| root.claim()).into_iter().collect(), rest)
         }
