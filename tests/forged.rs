@@ -15,9 +15,11 @@ mod attacks {
 
     const SITE: &str = "[site]\npacks=['ams']\nbaseline=['ams-extras']\nvantage='ams-server'\n\
     [features]\nentra=true\n[roles]\nsql-server='10.0.0.40'\n\
-    ams-server='10.0.0.5'\ndomain-controllers=['10.0.0.11','10.0.0.12']\n";
+    ams-server=['10.0.0.5','10.0.0.7']\ndomain-controllers=['10.0.0.11','10.0.0.12']\n";
     const CLIENT: [u8; 4] = [10, 0, 0, 5];
     const OTHER: [u8; 4] = [10, 0, 0, 6];
+    /// Another subject, which may ask the same resolvers.
+    const TWIN: [u8; 4] = [10, 0, 0, 7];
     const SERVER: [u8; 4] = [10, 0, 0, 11];
     const SECOND_SERVER: [u8; 4] = [10, 0, 0, 12];
     const STRANGER: [u8; 4] = [10, 0, 0, 66];
@@ -188,7 +190,10 @@ mod attacks {
             let mut said = Vec::new();
             if let Some(asked) = &self.asked {
                 let head = [0, self.ids.0, 1, 0, 0, self.questions, 0, 0, 0, 0, 0, 0];
-                let question = [&head[..], asked, &[0, self.kinds.0, 0, self.class]].concat();
+                let mut question = [&head[..], asked, &[0, self.kinds.0, 0, self.class]].concat();
+                if self.questions > 1 {
+                    question.extend([&encoded("other.example")[..], &[0, 1, 0, 1]].concat());
+                }
                 said.push((self.at[0], (self.client, 4000), resolver, question));
             }
             for address in &self.addresses {
@@ -253,6 +258,7 @@ mod attacks {
         let dotted = labels(&[b"graph.microsoft", b"com"]);
         let cases = [
             ("other client", Lookup { client: OTHER, ..plain.clone() }),
+            ("another subject", Lookup { client: TWIN, ..plain.clone() }),
             ("other id", Lookup { ids: (7, 8), ..plain.clone() }),
             ("other port", Lookup { to_port: 4001, ..plain.clone() }),
             ("other question", Lookup { asked: Some(encoded("other.example")), ..plain.clone() }),
@@ -517,6 +523,7 @@ mod attacks {
     fn forged_announcements_are_not_believed() {
         let plain = mapping();
         let rejected = vec![(true, bind(SAMR)), (false, bound(2))];
+        let unknown = vec![(true, vec![0x5a; 64]), (false, vec![0xa5; 64])];
         let foreign = vec![(true, b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n".to_vec())];
         let cases = [
             ("other client", Mapping { client: OTHER, ..plain.clone() }),
@@ -535,6 +542,7 @@ mod attacks {
             ("failed", Mapping { status: 9, ..plain.clone() }),
             ("answered twice in one place", Mapping { torn: true, ..plain.clone() }),
             ("a day later", Mapping { at: 24 * 3600 * 1000 + 1, ..plain.clone() }),
+            ("bytes that nobody knows on it", Mapping { flow: unknown, ..plain.clone() }),
             ("no RPC on it", Mapping { flow: foreign, ..plain.clone() }),
             ("bind alone, and rejected", Mapping { flow: rejected, client: OTHER, ..plain }),
         ];
@@ -574,6 +582,18 @@ mod attacks {
         }
         wire.tcp(1000, (CLIENT, 50_000), (DATABASE, 49_812), &[]);
         wire.verdict().0
+    }
+
+    /// A browser of databases announces no port of RPC.
+    #[test]
+    fn a_browser_is_no_endpoint_mapper() {
+        let mut wire = Wire::default();
+        let text = format!("ServerName;DC1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;{PORT};;");
+        let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+        wire.udp(0, (CLIENT, 4000), (SERVER, 1434), b"\x04AMS");
+        wire.udp(20, (SERVER, 1434), (CLIENT, 4000), &[&[5], &length[..], text.as_bytes()].concat());
+        wire.tcp(1000, (CLIENT, 50_000), (SERVER, PORT), &[]);
+        assert_eq!(wire.verdict().0, Verdict::Unresolved);
     }
 
     #[test]
