@@ -1,13 +1,53 @@
-//! Replayed captures and signals in, what `flowaudit watch` says out, held against `audit` of the
-//! same file. All traffic stays inside network namespaces that each test makes and removes. Needs
-//! root, `ip` (iproute2) and `tcpreplay`; without them each test says so and passes, unless `CI` is
-//! set: then they must be there.
+//! Replayed captures, real servers and clients, terminals and signals in, what `flowaudit watch` says
+//! out. All traffic stays inside network namespaces that each test makes and removes. Needs root, `ip`
+//! (iproute2) and `tcpreplay`; the rollout dnsmasq, nftables, openssl and curl, the screen tmux.
+//! Without them each test says so and passes, unless `CI` is set: then they must be there.
 #![forbid(unsafe_code)]
 #![cfg(all(feature = "live", target_os = "linux"))]
 
 #[cfg(test)]
 #[path = "support/cable.rs"]
 mod cable;
+#[cfg(test)]
+#[path = "live/faults.rs"]
+mod faults;
+#[cfg(test)]
+#[path = "live/replays.rs"]
+mod replays;
+#[cfg(test)]
+#[path = "live/rollout.rs"]
+mod rollout;
+#[cfg(test)]
+#[path = "live/screen.rs"]
+mod screen;
+#[cfg(test)]
+#[path = "support/shared.rs"]
+mod shared;
+
+#[cfg(test)]
+/// A matrix of one row, for what is sent.
+const PACK: &str = r#"
+[pack]
+id = "dns"
+title = "Name resolution"
+version = "1"
+subject = "ams-server"
+
+[roles.ams-server]
+title = "AMS server"
+[roles.dns-servers]
+title = "DNS servers"
+
+[[row]]
+id = "DNS-01"
+from = "ams-server"
+to = "dns-servers"
+services = ["dns udp/53"]
+purpose = "Look-ups"
+need = "required"
+window = "15m"
+vantage = ["ams-server"]
+"#;
 
 #[cfg(test)]
 mod watching {
@@ -17,6 +57,7 @@ mod watching {
 
     use serde_json::Value;
 
+    use super::PACK;
     use super::cable::{CAPTURE, Cable, ROOT, run, signal, text};
 
     const PACKETS: u64 = 678;
@@ -36,7 +77,10 @@ mod watching {
     fn timeless(mut value: Value) -> Value {
         fn strip(value: &mut Value) {
             if let Some(object) = value.as_object_mut() {
-                object.retain(|key, _| !["first", "last", "file", "span_seconds"].contains(&key.as_str()));
+                object.retain(|key, _| {
+                    !["first", "last", "from", "until", "since", "asked", "at", "file", "span_seconds"]
+                        .contains(&key.as_str())
+                });
                 object.values_mut().for_each(strip);
             }
             value.as_array_mut().into_iter().flatten().for_each(strip);
@@ -150,6 +194,11 @@ mod watching {
         assert!(lost > 0, "{}", text(&output.stderr));
         assert_eq!(read + lost, 10 * PACKETS, "{read} read, {lost} lost");
         assert_eq!(audit["quality"]["complete"], false);
+        let quality = &audit["quality"];
+        assert_eq!((&quality["kernel_drops"], &quality["interface_drops"]), (&Value::from(lost), &Value::from(0)));
+        let windows = quality["losses"].as_array().unwrap();
+        let timed: u64 = windows.iter().map(|window| window["kernel_drops"].as_u64().unwrap()).sum();
+        assert!(timed == lost && windows.len() <= 2, "{windows:?}");
         assert!(audit["rows"].as_array().unwrap().iter().all(|row| row["status"] != "missing"));
         assert!(cable.events().iter().any(|event| event["event"] == "loss" && event["lost"] == lost));
     }
@@ -186,28 +235,4 @@ mod watching {
         let listed = text(&list.output().unwrap().stdout);
         assert!(listed.lines().any(|line| line.starts_with("veth0") && line.contains("up")), "{listed}");
     }
-
-    /// A matrix of one row.
-    const PACK: &str = r#"
-[pack]
-id = "dns"
-title = "Name resolution"
-version = "1"
-subject = "ams-server"
-
-[roles.ams-server]
-title = "AMS server"
-[roles.dns-servers]
-title = "DNS servers"
-
-[[row]]
-id = "DNS-01"
-from = "ams-server"
-to = "dns-servers"
-services = ["dns udp/53"]
-purpose = "Look-ups"
-need = "required"
-window = "15m"
-vantage = ["ams-server"]
-"#;
 }

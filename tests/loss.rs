@@ -22,7 +22,7 @@ mod property {
     use flowaudit::flow::{Conversation, Endpoint, Outcome};
     use flowaudit::ledger::{Ledger, Observation, Options};
     use flowaudit::matrix::{Matrix, Site};
-    use flowaudit::wire::{Content, TcpFlags, Timestamp, Transport, decode};
+    use flowaudit::wire::{Content, Frame, TcpFlags, Timestamp, Transport, decode};
 
     /// Captures above this size are left to slower tests.
     const LARGEST: u64 = 400_000;
@@ -58,6 +58,37 @@ mod property {
             [mirror, check(path, |seen| site(seen, "ams-server"))].concat()
         });
         report(&found.collect::<Vec<_>>());
+    }
+
+    /// Wherever the clock is set back by an hour, it is said, and no try turns out to be filtered and no
+    /// row missing that was not so with a clock that went on.
+    #[test]
+    fn a_clock_that_is_set_back_blocks_nothing() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let frames = crate::frames::read(&Path::new(root).join("fixtures/d-blocked.pcap")).unwrap();
+        let matrix = Matrix::load(&Site::load(&format!("{root}/fixtures/site.toml")).unwrap()).unwrap();
+        let filtered = |seen: &Observation| -> BTreeSet<_> {
+            let flows = seen.flows.iter().filter(|flow| flow.outcome == Outcome::Filtered);
+            flows.map(|flow| flow.first_frame).collect()
+        };
+        let whole = filtered(&observe(frames.iter()));
+        assert!(!whole.is_empty());
+        for cut in (10..frames.len()).step_by(40) {
+            let mut ledger = Ledger::new(Options::default());
+            for (place, owned) in frames.iter().enumerate() {
+                let frame = owned.frame();
+                let back = if place < cut { 0 } else { 3_600_000_000_000 };
+                ledger.observe(&Frame { at: frame.at.plus(-back), ..frame });
+            }
+            let seen = ledger.settle();
+            assert_eq!(seen.clock_steps.len(), 1, "set back at {cut}");
+            let wrong: Vec<_> = filtered(&seen).difference(&whole).copied().collect();
+            assert!(wrong.is_empty(), "set back at {cut}: {wrong:?}");
+            let audit = audit::judge(&seen, &matrix).audit;
+            assert!(audit.rows.iter().all(|row| row.status.name() != "missing"), "set back at {cut}");
+            let said = |gap: &String| gap.starts_with("The clock was set backward by 3");
+            assert!(audit.quality.gaps.iter().any(said), "{:?}", audit.quality.gaps);
+        }
     }
 
     fn report(found: &[String]) {

@@ -2,6 +2,7 @@
 //! its status. Pure: no files, no clock, no packets.
 
 mod attributions;
+mod continuity;
 mod diff;
 mod errors;
 mod evidence;
@@ -35,9 +36,9 @@ pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
 pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry, InterfaceEntry, Kind,
-    NameEntry, NextStep, PackEntry, PeerResult, PortEntry, Quality, Redaction, RowResult, RowStatus, SiteEntry,
-    SmallestRule, Tool, Totals, Verdict, WaiverResult,
+    Answer, AtomResult, Audit, ClockStepEntry, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry,
+    InterfaceEntry, Kind, LossWindow, NameEntry, NextStep, OutageEntry, PackEntry, PeerResult, PortEntry, Quality,
+    Redaction, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::continuity::{ClockStepEntry, LossWindow, OutageEntry};
 pub use super::known::{InterfaceEntry, NameEntry, PortEntry};
 pub use super::terms::{FlowVerdict, Kind, RowStatus, Verdict};
 
@@ -317,6 +318,21 @@ pub struct Quality {
     /// DNS messages that were not kept because the budget for names was used up.
     #[serde(default)]
     pub names_unread: u64,
+    /// Of the drops, packets for which the kernel had no room.
+    #[serde(default)]
+    pub kernel_drops: u64,
+    /// Of the drops, packets that the interfaces themselves could not take.
+    #[serde(default)]
+    pub interface_drops: u64,
+    /// When something was lost, by the minute; what nobody can date is not among it.
+    #[serde(default)]
+    pub losses: Vec<LossWindow>,
+    /// When an interface was down.
+    #[serde(default)]
+    pub outages: Vec<OutageEntry>,
+    /// When a clock was set.
+    #[serde(default)]
+    pub clock_steps: Vec<ClockStepEntry>,
 }
 
 /// That an audit stands under pseudonyms.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{Quality, RowResult, RowStatus, Verdict};
 use super::scope::Scope;
 use super::verdict::Judgement;
-use super::{time, words};
+use super::{continuity, time, words};
 use crate::flow::Outcome;
 use crate::ledger::{Counters, InputState, Observation};
 use crate::matrix::Matrix;
@@ -58,6 +58,11 @@ pub(super) fn assess(matrix: &Matrix, observation: &Observation, judged: &[Judge
         time_inversions: counters.time_inversions,
         names_pushed_out: counters.names_pushed_out,
         names_unread: counters.names_unread,
+        kernel_drops: drops(observation).saturating_sub(interface_drops(observation)),
+        interface_drops: interface_drops(observation),
+        losses: continuity::windows(observation),
+        outages: continuity::outages(observation),
+        clock_steps: continuity::clock_steps(observation),
     }
 }
 
@@ -83,6 +88,10 @@ fn sum<'count>(counts: impl Iterator<Item = &'count u64>) -> u64 {
 
 fn drops(observation: &Observation) -> u64 {
     observation.inputs.iter().fold(0, |sum, input| sum.saturating_add(input.reported_drops))
+}
+
+fn interface_drops(observation: &Observation) -> u64 {
+    observation.inputs.iter().fold(0, |sum, input| sum.saturating_add(input.interface_drops))
 }
 
 fn by_reason(counters: &Counters) -> BTreeMap<String, u64> {
@@ -117,6 +126,8 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
             InputState::Stopped => gaps.push(words::gap_stopped(&input.path)),
         }
     }
+    gaps.extend(observation.inputs.iter().filter_map(|input| words::outages(&input.path, &input.outages)));
+    gaps.extend(words::clock_steps(&observation.clock_steps));
     let counted: [(u64, Sentence); 7] = [
         (drops(observation), words::gap_drops),
         (counters.missed_bytes, words::gap_missed),

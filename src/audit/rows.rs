@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::continuity::{self, Attention};
 use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
 use super::tally::Tally;
@@ -20,18 +21,20 @@ pub(super) struct Rows<'audit> {
     pub(super) tallies: BTreeMap<AtomId, Tally<'audit>>,
     /// Unresolved flows that could belong to a row although nothing names it.
     nameless: BTreeMap<RowId, u64>,
-    /// Packets are known to be lost: silence then means nothing.
-    lossy: bool,
+    /// Flows are known to be left out: silence then means nothing.
+    folded: bool,
+    /// How long the capture looked without a break.
+    attention: Attention,
 }
 
 impl<'audit> Rows<'audit> {
     /// Sorts the flows by the atoms that they speak for.
     pub(super) fn new(judge: &'audit Judge<'audit>, observation: &'audit Observation, judged: &[Judgement]) -> Self {
         let matrix = judge.evidence.matrix;
-        let drops = observation.inputs.iter().any(|input| input.reported_drops > 0);
-        let lossy = drops || observation.counters.folded_flows > 0;
+        let folded = observation.counters.folded_flows > 0;
+        let attention = continuity::attention(observation);
         let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
-        let mut rows = Self { judge, matrix, observation, tallies, nameless, lossy };
+        let mut rows = Self { judge, matrix, observation, tallies, nameless, folded, attention };
         for (flow, judgement) in observation.flows.iter().zip(judged) {
             for id in &judgement.verdict.atoms {
                 let Some(atom) = matrix.atom(*id) else { continue };
@@ -138,12 +141,19 @@ impl<'audit> Rows<'audit> {
         let span = super::span(self.observation);
         match row.need {
             Need::Optional => (RowStatus::Idle, words::idle(doubt)),
-            Need::Required if self.lossy => (RowStatus::NotYet, words::lossy()),
-            Need::Required if self.observation.first.is_some() && span >= row.window => {
-                (RowStatus::Missing, words::missing(span, doubt))
+            Need::Required if self.folded => (RowStatus::NotYet, words::lossy()),
+            Need::Required if self.observation.first.is_some() && self.has_looked_for(row.window) => {
+                (RowStatus::Missing, words::missing(self.attention.longest, doubt))
             }
-            Need::Required => (RowStatus::NotYet, words::not_yet(span, row.window)),
+            Need::Required if span < row.window => (RowStatus::NotYet, words::not_yet(span, row.window)),
+            Need::Required if self.attention.longest == 0 || row.window == 0 => (RowStatus::NotYet, words::lossy()),
+            Need::Required => (RowStatus::NotYet, words::broken(self.attention.longest, row.window)),
         }
+    }
+
+    /// Whether the capture looked that long without a break. A window of nothing means the whole of it.
+    fn has_looked_for(&self, window: i64) -> bool {
+        self.attention.longest >= window && (window > 0 || self.attention.unbroken)
     }
 
     /// Something was tried, and nobody can tell how it went or whether it was this row.

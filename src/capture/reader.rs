@@ -12,6 +12,7 @@ use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise::{Kind, WANTED, recognise};
 use super::source::{Blocks, Origin};
+use crate::ledger::Input;
 use crate::wire::{Course, LinkType, Timestamp};
 
 /// The longest packet of ordinary link types, as in Wireshark and tcpdump.
@@ -206,11 +207,15 @@ impl Reader {
         }
     }
 
-    /// Packets that the capturing system reported as lost.
-    pub(super) fn reported_drops(&self) -> u64 {
+    /// Says what the capturing system reported as lost.
+    pub(super) fn tell_losses(&self, input: &mut Input) {
         match &self.format {
-            Format::Pcap(_) => 0,
-            Format::Pcapng(pcapng) => pcapng.reported_drops(),
+            Format::Pcap(_) => {}
+            Format::Pcapng(pcapng) => {
+                input.reported_drops = pcapng.reported_drops();
+                input.interface_drops = pcapng.interface_drops();
+                input.losses = pcapng.losses().clone();
+            }
         }
     }
 

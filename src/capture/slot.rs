@@ -175,7 +175,7 @@ impl Slot {
     pub(super) fn finish(mut self) -> (u32, Input) {
         if let Some(mut reader) = self.reader.take() {
             self.input.bytes = reader.bytes_read();
-            self.input.reported_drops = reader.reported_drops();
+            reader.tell_losses(&mut self.input);
         }
         (self.serial, self.input)
     }
@@ -260,7 +260,7 @@ impl Slot {
             reader.drain();
         }
         self.input.bytes = reader.bytes_read();
-        self.input.reported_drops = reader.reported_drops();
+        reader.tell_losses(&mut self.input);
     }
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, CaptureError> {

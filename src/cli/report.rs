@@ -152,15 +152,24 @@ pub fn write_one(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()
 /// # Errors
 /// Whatever standard output met, except a closed pipe.
 pub fn to_stdout(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match fill(&mut out).and_then(|()| out.flush()) {
-        Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => {
-            // What is still buffered would only meet the closed pipe again.
-            let _ = out.into_parts();
-            Ok(())
-        }
+    match to_open_stdout(fill) {
+        Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// The same for whoever wants to know when nobody reads any more.
+///
+/// # Errors
+/// Whatever standard output met.
+pub fn to_open_stdout(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = fill(&mut out).and_then(|()| out.flush());
+    if written.is_err() {
+        // What is still buffered would only meet the same again.
+        let _ = out.into_parts();
+    }
+    written
 }
 
 /// The failure of a command whose whole result is its standard output.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::continuity::ClockStep;
 use crate::wire::Timestamp;
 
 /// Rising stamps kept: time that runs backwards further than that is counted from here on only.
@@ -32,6 +33,13 @@ impl Clocks {
         self.others.values().chain(current).fold(0, |sum, input| sum.saturating_add(input.count))
     }
 
+    /// The furthest that time ran backwards in each input.
+    pub(super) fn furthest(&self) -> impl Iterator<Item = (u32, ClockStep)> {
+        let current = self.current.iter().map(|(input, inversions)| (*input, inversions));
+        let others = self.others.iter().map(|(input, inversions)| (*input, inversions));
+        others.chain(current).filter_map(|(input, inversions)| Some((input, inversions.furthest?)))
+    }
+
     /// Adds the time of the following piece.
     pub(super) fn merge(&mut self, later: Self, keep: bool) {
         for (input, inversions) in later.others.into_iter().chain(later.current) {
@@ -57,20 +65,37 @@ struct Inversions {
     rising: Vec<(Timestamp, u64)>,
     /// Frames that lie before a frame already read.
     count: u64,
+    /// The earliest stamp.
+    lowest: Option<Timestamp>,
+    /// The furthest that a frame lies before one already read.
+    furthest: Option<ClockStep>,
 }
 
 impl Inversions {
     /// Takes the next stamp.
     #[inline]
     fn observe(&mut self, at: Timestamp, keep: bool) {
-        if self.latest.is_some_and(|latest| at < latest) {
-            self.count = self.count.saturating_add(1);
-            return;
+        match self.latest {
+            Some(latest) if at < latest => {
+                self.count = self.count.saturating_add(1);
+                self.back(ClockStep { before: latest, after: at });
+                return;
+            }
+            Some(_) => {}
+            None => self.lowest = Some(at),
         }
         self.latest = Some(at);
         if keep {
             self.rise(at, 1);
         }
+    }
+
+    /// A frame lies before one already read.
+    #[cold]
+    fn back(&mut self, step: ClockStep) {
+        self.lowest = self.lowest.min(Some(step.after));
+        let further = |step: &ClockStep| (step.before.since(step.after), *step);
+        self.furthest = self.furthest.into_iter().chain([step]).max_by_key(further);
     }
 
     fn rise(&mut self, at: Timestamp, frames: u64) {
@@ -89,6 +114,10 @@ impl Inversions {
         };
         let passed = later.rising.iter().filter(|(at, _)| *at < latest).map(|(_, frames)| *frames);
         self.count = passed.fold(self.count, u64::saturating_add).saturating_add(later.count);
+        let over_the_cut = later.lowest.filter(|lowest| *lowest < latest);
+        let over_the_cut = over_the_cut.map(|after| ClockStep { before: latest, after });
+        later.furthest.into_iter().chain(over_the_cut).for_each(|step| self.back(step));
+        self.lowest = self.lowest.min(later.lowest);
         if keep {
             for (at, frames) in later.rising.into_iter().filter(|(at, _)| *at >= latest) {
                 self.rise(at, frames);

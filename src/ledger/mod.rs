@@ -15,6 +15,7 @@
 mod announcements;
 mod cards;
 mod close;
+mod continuity;
 mod directory;
 mod duplicates;
 mod inversions;
@@ -31,6 +32,7 @@ mod settle;
 mod tests;
 
 pub use close::Bounds;
+pub use continuity::{CLOCK_SET, ClockStep, Losses, Lost, Outage};
 pub use locate::Locator;
 pub use observation::{
     Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,

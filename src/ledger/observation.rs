@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::continuity::{ClockStep, Losses, Outage};
 use crate::flow::Conversation;
 use crate::wire::{FrameRef, LinkType, Timestamp, Undecoded};
 
@@ -37,6 +38,14 @@ pub struct Input {
     pub state: InputState,
     /// Packets that the capturing system reported as lost (pcapng interface statistics).
     pub reported_drops: u64,
+    /// Of these, packets that the interface itself could not take.
+    pub interface_drops: u64,
+    /// When they were lost, where that is known.
+    pub losses: Losses,
+    /// When its interface was down, in order.
+    pub outages: Vec<Outage>,
+    /// When its clock was set, as a watch noticed, in order.
+    pub clock_steps: Vec<ClockStep>,
 }
 
 /// What a capture says about one of its interfaces.
@@ -267,6 +276,8 @@ pub struct Observation {
     pub inputs: Vec<Input>,
     /// The interfaces of the inputs.
     pub taps: Vec<TapInfo>,
+    /// When clocks were set, by what a watch noticed or else by time that runs backwards, in order.
+    pub clock_steps: Vec<ClockStep>,
     /// Where each frame went.
     pub counters: Counters,
     /// Time of the earliest packet.

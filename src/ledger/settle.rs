@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::{Counters, Ledger, Observation, announcements, names, room};
-use crate::flow::{FlowTable, Sighting, in_order};
+use super::{CLOCK_SET, ClockStep, Counters, Ledger, Observation, announcements, names, room};
+use crate::flow::{Conversation, FlowTable, Outcome, Sighting, in_order};
 
 impl Ledger {
     /// Everything the capture said so far.
@@ -36,6 +36,8 @@ impl Ledger {
             announcements::sort(&mut announcements);
         }
         announcements::orient(&mut settled.flows, &announcements);
+        let clock_steps = self.clock_steps();
+        doubt_silence(&mut settled.flows, &clock_steps);
         let open = settled.flows.len();
         settled.flows.extend(self.closed.conversations().cloned());
         if settled.flows.len() > open {
@@ -54,6 +56,7 @@ impl Ledger {
             own: self.own.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
+            clock_steps,
             counters: Counters {
                 fragments_pending: self.fragments.pending().saturating_add(self.fragments_lost),
                 time_inversions: self.inversions.count(),
@@ -66,6 +69,21 @@ impl Ledger {
             first: self.first,
             last: self.last,
         }
+    }
+
+    /// Settings of clocks: those that a watch noticed, and of other inputs the furthest that time ran
+    /// backwards.
+    fn clock_steps(&self) -> Vec<ClockStep> {
+        let noticed = |input: u32| {
+            let input = self.inputs.get(usize::try_from(input).unwrap_or(usize::MAX));
+            input.is_some_and(|input| input.clock_steps.iter().any(|step| step.by() < 0))
+        };
+        let backward = self.inversions.furthest().filter(|(input, step)| step.by() <= -CLOCK_SET && !noticed(*input));
+        let told = self.inputs.iter().flat_map(|input| input.clock_steps.iter().copied());
+        let mut steps: Vec<ClockStep> = told.chain(backward.map(|(_, step)| step)).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
 
     /// The flows, with those of which only the first fragments of datagrams were captured.
@@ -97,3 +115,21 @@ impl Ledger {
         copy
     }
 }
+
+/// Nobody knows how long a wait was during which the clock was set: then silence proves no filter.
+fn doubt_silence(flows: &mut [Conversation], steps: &[ClockStep]) {
+    let filtered = |flow: &&mut Conversation| flow.outcome == Outcome::Filtered;
+    for flow in flows.iter_mut().filter(filtered) {
+        let until = flow.last.plus(LONGEST_WAIT);
+        let doubted = |step: &ClockStep| {
+            let (from, to) = step.doubtful();
+            flow.first <= to && from <= until
+        };
+        if steps.iter().any(doubted) {
+            flow.outcome = Outcome::Pending;
+        }
+    }
+}
+
+/// How long a capture has to run on before silence says that a try was filtered.
+const LONGEST_WAIT: i64 = 21_000_000_000;

@@ -86,3 +86,66 @@ fn copies_count_once_and_only_across_taps() {
         assert_eq!((counters.duplicates, counters.truncated), (copies, 0), "{packets:?}");
     }
 }
+
+/// A SYN from port 5000 of host 1 to port 389 of host 2, at a second.
+fn try_389(ledger: &mut Ledger, number: u32, seconds: i64) {
+    let mut bytes = vec![0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    bytes.extend([5000u16, 389].map(u16::to_be_bytes).concat());
+    bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0]);
+    ledger.observe(&Frame {
+        at: Timestamp::from_nanoseconds(seconds * 1_000_000_000),
+        link: LinkType(101),
+        tap: 0,
+        place: FrameRef { input: 0, number },
+        bytes: &bytes,
+        wire_length: 54,
+        course: Course::Unknown,
+        packet_id: None,
+        dropped: false,
+    });
+}
+
+#[test]
+fn silence_proves_nothing_while_a_clock_is_set() {
+    use super::{ClockStep, Input};
+    use crate::flow::Outcome;
+    let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 1_000_000_000);
+    // A try at one second, and another packet, of no matter whom, at the next of these.
+    let outcome = |seconds: &[i64], steps: Vec<ClockStep>| {
+        let mut ledger = Ledger::new(Options::default());
+        let mut number = 0;
+        for (place, second) in seconds.iter().enumerate() {
+            number += 1;
+            if place == 1 {
+                try_389(&mut ledger, number, *second);
+            } else {
+                let bytes = datagram((9, 9), (8, 8), b"other");
+                ledger.observe(&Frame {
+                    at: at(*second),
+                    link: LinkType(101),
+                    tap: 0,
+                    place: FrameRef { input: 0, number },
+                    bytes: &bytes,
+                    wire_length: 60,
+                    course: Course::Unknown,
+                    packet_id: None,
+                    dropped: false,
+                });
+            }
+        }
+        ledger.set_inputs(vec![Input { clock_steps: steps, ..Input::default() }], Vec::new());
+        let settled = ledger.settle();
+        let flow = settled.flows.iter().find(|flow| flow.responder.port == 389).unwrap();
+        (flow.outcome, settled.clock_steps.len())
+    };
+    assert_eq!(outcome(&[1, 2, 40], Vec::new()), (Outcome::Filtered, 0));
+    assert_eq!(outcome(&[1, 2, 5], Vec::new()), (Outcome::Pending, 0));
+    // Set forward by an hour, three seconds after the try.
+    let forward = ClockStep { before: at(5), after: at(3605) };
+    assert_eq!(outcome(&[1, 2, 3606], vec![forward]), (Outcome::Pending, 1));
+    assert_eq!(outcome(&[1, 3700, 3800], vec![forward]), (Outcome::Filtered, 1));
+    // Set back by an hour before the try: the time stamps alone tell.
+    assert_eq!(outcome(&[4000, 400, 405], Vec::new()), (Outcome::Pending, 1));
+    assert_eq!(outcome(&[4000, 4100, 4200, 4199], Vec::new()), (Outcome::Filtered, 1));
+    assert_eq!(outcome(&[1, 2, 40, 39], Vec::new()), (Outcome::Filtered, 1));
+}

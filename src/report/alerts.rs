@@ -102,6 +102,8 @@ impl Alerts {
             | What::Flood { .. }
             | What::Loss { .. }
             | What::Reloaded { .. }
+            | What::Link { .. }
+            | What::Clock { .. }
             | What::End { .. } => Some(Told { event, alert: false }),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::escape;
-use crate::audit::{Audit, Finding, RowResult, RowStatus};
+use crate::audit::{Audit, ClockStepEntry, Finding, OutageEntry, RowResult, RowStatus};
 
 /// Version of the form of an event.
 pub const VERSION: &str = "flowaudit/event/1";
@@ -85,6 +85,24 @@ pub enum What {
         /// What was wrong with them; those that were in force before then stay.
         fault: Option<String>,
     },
+    /// An interface went down, or came up again.
+    Link {
+        /// Its name.
+        interface: String,
+        /// Whether it is up now.
+        up: bool,
+        /// When that was noticed, RFC 3339 in UTC.
+        at: String,
+    },
+    /// A clock was set.
+    Clock {
+        /// What it showed before.
+        before: String,
+        /// What it showed in place of that.
+        after: String,
+        /// Seconds by which it was set forward, as decimal text; negative when backward.
+        seconds: String,
+    },
     /// The watch ends.
     End {
         /// The exit code.
@@ -118,7 +136,30 @@ pub fn between(before: &Audit, after: &Audit) -> Vec<Event> {
     if after.quality.drops > before.quality.drops {
         changes.push(What::Loss { lost: after.quality.drops });
     }
+    changes.extend(links(before, after));
+    let steps = after.quality.clock_steps.iter().filter(|step| !before.quality.clock_steps.contains(step));
+    changes.extend(steps.cloned().map(|ClockStepEntry { before, after, seconds }| What::Clock {
+        before,
+        after,
+        seconds,
+    }));
     changes.into_iter().map(|what| Event::at(after, what)).collect()
+}
+
+/// Interfaces that went down or came up again, in that order.
+fn links(before: &Audit, after: &Audit) -> Vec<What> {
+    let mut changes = Vec::new();
+    for outage in after.quality.outages.iter().filter(|outage| !before.quality.outages.contains(outage)) {
+        let same = |old: &&OutageEntry| old.interface == outage.interface && old.from == outage.from;
+        let interface = || outage.interface.clone();
+        if !before.quality.outages.iter().any(|old| same(&old)) {
+            changes.push(What::Link { interface: interface(), up: false, at: outage.from.clone() });
+        }
+        if let Some(until) = &outage.until {
+            changes.push(What::Link { interface: interface(), up: true, at: until.clone() });
+        }
+    }
+    changes
 }
 
 impl Event {
@@ -153,6 +194,8 @@ impl Event {
                 (None, Some(sha256)) => format!("site and packs were read again: site file {sha256}"),
                 (None, None) => "packs were read again".to_owned(),
             },
+            What::Link { interface, up, .. } => format!("{interface} is {}", if *up { "up again" } else { "down" }),
+            What::Clock { seconds, .. } => format!("the clock was set by {seconds} s"),
             What::End { exit, headline } => format!("end, exit {exit}: {headline}"),
         };
         escape::terminal(&format!("{time} {what}")).into_owned()
@@ -214,6 +257,15 @@ mod tests {
             &["finding new high: a"],
         );
         check(|audit| audit.quality.drops += 3, &["lost "]);
+        let outage = |until: Option<&str>| OutageEntry {
+            interface: "eth\x1b0".to_owned(),
+            from: "2026-11-22T10:00:00.000000000Z".to_owned(),
+            until: until.map(str::to_owned),
+        };
+        check(|audit| audit.quality.outages.push(outage(None)), &[" is down"]);
+        check(|audit| audit.quality.outages.push(outage(Some("later"))), &["is down", "is up again"]);
+        let step = ClockStepEntry { before: "a".to_owned(), after: "b".to_owned(), seconds: "-3.5".to_owned() };
+        check(|audit| audit.quality.clock_steps.push(step), &["the clock was set by -3.5 s"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::escape::markdown as text;
+use super::losses;
 use super::steps;
 use super::words::{self, RowSums, Tone};
 use crate::audit::{Audit, EvidenceRef, Finding, RowResult};
@@ -190,6 +191,9 @@ fn evidence(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
     writeln!(out, "The evidence is **{complete}**.\n")?;
     for gap in &quality.gaps {
         writeln!(out, "- {}", text(gap))?;
+    }
+    for phrase in losses::phrases(quality) {
+        writeln!(out, "- {}", text(&phrase))?;
     }
     writeln!(out, "- flows: {}", text(&words::tally(&audit.totals.by_verdict)))?;
     writeln!(out, "- taken at: {}", text(&quality.vantage))?;

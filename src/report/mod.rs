@@ -17,6 +17,7 @@ pub mod html;
 pub mod journal;
 pub mod json;
 pub mod junit;
+pub mod losses;
 pub mod markdown;
 mod markup;
 pub mod metrics;

@@ -43,9 +43,9 @@ pub fn message(event: &Event, sender: &Sender) -> Option<String> {
         | What::Settled { .. }
         | What::Loss { .. }
         | What::Reloaded { .. }
-        | What::End { .. } => {
-            return None;
-        }
+        | What::Link { .. }
+        | What::Clock { .. }
+        | What::End { .. } => return None,
     };
     let priority = DAEMON.saturating_mul(8).saturating_add(severity);
     let Sender { time, host, process } = sender;

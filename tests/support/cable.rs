@@ -3,7 +3,7 @@
 //! unless `CI` is set: then they must be there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
@@ -31,11 +31,7 @@ impl Cable {
     /// `None`, and a line that says why, where it cannot be laid and need not be.
     pub fn lay() -> Option<Self> {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
-        let root = text(&Command::new("id").arg("-u").output().unwrap().stdout).trim() == "0";
-        let tools = ["ip", "tcpreplay"].iter().all(|tool| Command::new(tool).arg("-V").output().is_ok());
-        if !(root && tools) {
-            assert!(std::env::var_os("CI").is_none(), "live tests need root, iproute2 and tcpreplay");
-            eprintln!("not tested: live tests need root, iproute2 and tcpreplay");
+        if !have(&["ip", "tcpreplay"]) {
             return None;
         }
         let name =
@@ -62,9 +58,15 @@ impl Cable {
 
     /// Starts a watch and waits until the interface is open. Standard output is piped.
     pub fn watch(&self, words: &[&str]) -> Child {
+        self.watch_within(&[], words)
+    }
+
+    /// The same as what `around` starts.
+    pub fn watch_within(&self, around: &[&str], words: &[&str]) -> Child {
         let events = self.at("events.jsonl");
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.receiver, env!("CARGO_BIN_EXE_flowaudit"), "watch", "-i", "veth0"]);
+        command.args(["netns", "exec", &self.receiver]).args(around);
+        command.args([env!("CARGO_BIN_EXE_flowaudit"), "watch", "-i", "veth0"]);
         command.args(words).arg("--events").arg(&events).current_dir(ROOT);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let begun = Instant::now();
@@ -77,9 +79,14 @@ impl Cable {
 
     /// Sends the capture from the other end.
     pub fn replay(&self, words: &[&str]) -> Child {
+        self.send(Path::new(CAPTURE), words)
+    }
+
+    /// Sends a capture from the other end, at the pace of its time stamps unless `words` say otherwise.
+    pub fn send(&self, capture: &Path, words: &[&str]) -> Child {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.sender, "tcpreplay", "-q", "-i", "veth0"]);
-        command.args(words).arg(CAPTURE).current_dir(ROOT).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(words).arg(capture).current_dir(ROOT).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     }
 
@@ -101,6 +108,21 @@ impl Drop for Cable {
             let _ = Command::new("ip").args(["netns", "del", side]).status();
         }
     }
+}
+
+/// Whether a test can run: it needs root and `programs`. A gate must have everything.
+pub fn have(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let mut missing: Vec<&str> = programs.iter().copied().filter(|program| !found(program)).collect();
+    if text(&Command::new("id").arg("-u").output().unwrap().stdout).trim() != "0" {
+        missing.push("root");
+    }
+    assert!(missing.is_empty() || std::env::var_os("CI").is_none(), "live tests need {}", missing.join(", "));
+    if !missing.is_empty() {
+        eprintln!("not tested: it needs {}", missing.join(", "));
+    }
+    missing.is_empty()
 }
 
 /// Runs a command that has to succeed; `words` are separated by spaces.

@@ -1,7 +1,8 @@
 //! Every row status.
 
-use super::support::{matrix, observation};
+use super::support::{at, matrix, observation};
 use crate::audit::judge;
+use crate::ledger::{ClockStep, Lost, Observation, Outage};
 
 fn check(row: &str, seconds: i64, lines: &str, expected: &str) {
     let judged = judge(&observation(lines, seconds), &matrix());
@@ -91,4 +92,69 @@ fn losses_forbid_missing() {
     let judged = judge(&seen, &matrix());
     let missing = judged.audit.rows.iter().filter(|row| row.status.name() == "missing").count();
     assert_eq!((missing, judged.audit.quality.complete), (0, false));
+}
+
+/// What a capture of 5,000 seconds says of row A-05 (a window of a minute) when it was not seen, and this
+/// happened meanwhile.
+#[test]
+fn only_a_time_without_a_break_makes_a_row_missing() {
+    let check = |what: &str, change: &dyn Fn(&mut Observation), expected: &str, part: &str| {
+        let mut seen = observation("", 5000);
+        change(&mut seen);
+        let judged = judge(&seen, &matrix());
+        let row = judged.audit.rows.iter().find(|row| row.id == "A-05").unwrap();
+        assert_eq!(row.status.name(), expected, "{what}: {}", row.reason);
+        assert!(row.reason.contains(part), "{what}: {}", row.reason);
+        let untouched = what == "nothing";
+        assert_eq!(judged.audit.quality.gaps.iter().any(|gap| !gap.starts_with("Rows")), !untouched, "{what}");
+    };
+    let lose = |seen: &mut Observation, times: &[i64]| {
+        for time in times {
+            seen.inputs[0].losses.add(at(*time), at(time + 1), Lost { kernel: 1, ..Lost::default() });
+            seen.inputs[0].reported_drops += 1;
+        }
+    };
+    check("nothing", &|_| {}, "missing", "Never tried in 5000 s");
+    check("one loss", &|seen| lose(seen, &[1000]), "missing", "Never tried in 3980 s");
+    let often: Vec<i64> = (0..83).map(|minute| minute * 60).collect();
+    check("losses", &|seen| lose(seen, &often), "not-yet", "the longest time without a loss is 20 s");
+    let untimed = |seen: &mut Observation| {
+        lose(seen, &[1000]);
+        seen.inputs[0].reported_drops += 1;
+    };
+    check("a loss without a time", &untimed, "not-yet", "silence means nothing");
+    let outage = |from, until: Option<i64>| Outage { from: at(from), until: until.map(at) };
+    check(
+        "down",
+        &|seen| seen.inputs[0].outages.push(outage(10, None)),
+        "not-yet",
+        "silence means something after 60 s",
+    );
+    check("down for a while", &|seen| seen.inputs[0].outages.push(outage(100, Some(4000))), "missing", "in 1000 s");
+    let step = |before, after| ClockStep { before: at(before), after: at(after) };
+    check("set forward", &|seen| seen.clock_steps.push(step(40, 4960)), "not-yet", "after 60 s");
+    check("set back", &|seen| seen.clock_steps.push(step(4960, 40)), "not-yet", "after 60 s");
+    let unseen = |seen: &mut Observation| {
+        *seen = observation("flow 10.0.0.5 10.9.9.9:9999 tcp established at=40 missed=9", 5000);
+        seen.flows[0].last = at(4970);
+        seen.counters.missed_bytes = 9;
+    };
+    check("bytes that nobody saw", &unseen, "not-yet", "after 60 s");
+}
+
+#[test]
+fn three_numbers_say_what_was_lost_and_when() {
+    let mut seen = observation("flow 10.0.0.5 10.9.9.9:389 tcp established at=70 missed=9", 100);
+    seen.inputs[0].losses.add(at(10), at(11), Lost { kernel: 3, interface: 4, unseen: 0 });
+    (seen.inputs[0].reported_drops, seen.inputs[0].interface_drops) = (7, 4);
+    let quality = judge(&seen, &matrix()).audit.quality;
+    assert_eq!((quality.drops, quality.kernel_drops, quality.interface_drops), (7, 3, 4));
+    let found: Vec<_> = quality
+        .losses
+        .iter()
+        .map(|window| {
+            (window.from.get(11..19).unwrap(), window.kernel_drops, window.interface_drops, window.missed_bytes)
+        })
+        .collect();
+    assert_eq!(found, [("00:00:00", 3, 4, 0), ("00:01:00", 0, 0, 9)]);
 }

@@ -3,7 +3,8 @@
 use super::{findings as findings_words, plural};
 use crate::audit::model::{Answer, Finding, Quality, RowResult, RowStatus};
 use crate::audit::scope::Forgotten;
-use crate::ledger::Counters;
+use crate::audit::time;
+use crate::ledger::{ClockStep, Counters, Outage};
 use crate::wire::Undecoded;
 
 pub(in crate::audit) const GAP_NO_PACKETS: &str = "No packets were read.";
@@ -20,6 +21,36 @@ pub(in crate::audit) fn gap_stopped(path: &str) -> String {
 
 pub(in crate::audit) fn gap_drops(count: u64) -> String {
     format!("The capturing system lost {}.", plural(count, "packet"))
+}
+
+/// That an interface was down, and when.
+pub(in crate::audit) fn outages(path: &str, outages: &[Outage]) -> Option<String> {
+    let (first, rest) = outages.split_first()?;
+    let from = time::text(first.from);
+    let span = match first.until {
+        Some(until) => format!("was down from {from} to {}", time::text(until)),
+        None => format!("has been down since {from}"),
+    };
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(", and {} after that", plural(crate::audit::count(more), "time")),
+    };
+    Some(format!("{path} {span}{more}."))
+}
+
+/// That a clock was set, by how much, and when.
+pub(in crate::audit) fn clock_steps(steps: &[ClockStep]) -> Option<String> {
+    let (first, rest) = steps.split_first()?;
+    let seconds = time::seconds(first.by().saturating_abs());
+    let way = if first.by() < 0 { "backward" } else { "forward" };
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(", and {} after that", plural(crate::audit::count(more), "time")),
+    };
+    Some(format!(
+        "The clock was set {way} by {seconds} s at {}{more}: waits across that time prove nothing.",
+        time::text(first.before)
+    ))
 }
 
 pub(in crate::audit) fn gap_missed(count: u64) -> String {

@@ -75,7 +75,7 @@ const fn since(last: u64, now: u64) -> u64 {
 }
 
 /// The file stays open: once privileges are dropped it could not be opened again.
-fn number(file: &File) -> Option<u64> {
+pub(super) fn number(file: &File) -> Option<u64> {
     let mut text = [0; 24];
     let length = file.read_at(&mut text, 0).ok()?;
     std::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()

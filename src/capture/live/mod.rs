@@ -2,8 +2,10 @@
 //! waits on its own: libpcap's read time-out never ends on an idle link, and then neither a time
 //! limit nor a signal would be noticed. Never looks inside a frame, never sends.
 
+mod clock;
 mod error;
 mod hold;
+mod link;
 mod loss;
 mod tap;
 
@@ -19,6 +21,7 @@ use rustix::io::Errno;
 pub use error::LiveError;
 pub use loss::Loss;
 
+use self::clock::WallClock;
 use self::hold::Hold;
 use self::tap::Tap;
 use crate::ledger::{Input, InputState, TapInfo};
@@ -70,6 +73,10 @@ pub fn interfaces() -> Result<Vec<Interface>, LiveError> {
 pub struct Live {
     taps: Vec<Tap>,
     hold: Hold,
+    clock: WallClock,
+    /// When the links were looked at last.
+    looked: Instant,
+    changed: bool,
 }
 
 impl Live {
@@ -79,6 +86,7 @@ impl Live {
     /// One of them is not there, may not be captured on, or refuses the filter.
     pub fn open(options: &Options) -> Result<Self, LiveError> {
         let devices = devices()?;
+        let mut clock = WallClock::new();
         let mut taps: Vec<Tap> = Vec::new();
         for name in &options.interfaces {
             if taps.iter().any(|tap| tap.info().name == *name) {
@@ -86,9 +94,9 @@ impl Live {
             }
             let device = devices.iter().find(|device| device.name == *name).ok_or_else(|| unknown(name, &devices))?;
             let index = u32::try_from(taps.len()).unwrap_or(u32::MAX);
-            taps.push(Tap::open(device, index, options)?);
+            taps.push(Tap::open(device, index, options, clock.look().0)?);
         }
-        Ok(Self { taps, hold: Hold::default() })
+        Ok(Self { taps, hold: Hold::default(), clock, looked: Instant::now(), changed: false })
     }
 
     /// Waits until packets are there, a signal came, `also` can be read, or `longest` is over.
@@ -109,6 +117,9 @@ impl Live {
     /// Hands over the frames that are there; says how many were read. With several interfaces they
     /// come by time stamp, some of them with a later call.
     pub fn read(&mut self, sink: &mut dyn FnMut(&Frame<'_>)) -> usize {
+        if self.looked.elapsed() >= BETWEEN_LOOKS {
+            self.look();
+        }
         if let [only] = self.taps.as_mut_slice() {
             return only.read(sink);
         }
@@ -117,6 +128,27 @@ impl Live {
         let read = read.fold(0, usize::saturating_add);
         self.hold.release(now, sink);
         read
+    }
+
+    /// Looks at links, clock and losses.
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        let (now, step) = self.clock.look();
+        for tap in &mut self.taps {
+            self.changed |= tap.look(now, step);
+        }
+    }
+
+    /// Whether a link went down or came up, packets were lost, or the clock was set since the last call.
+    pub fn has_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Interfaces that have another name now: the user's, and the new one.
+    #[must_use]
+    pub fn renamed(&self) -> Vec<(String, String)> {
+        let pair = |tap: &Tap| Some((tap.info().name, tap.renamed()?));
+        self.taps.iter().filter_map(pair).collect()
     }
 
     /// Hands over what the kernel still holds, after the last moment that counts.
@@ -145,6 +177,7 @@ impl Live {
 
     /// What each interface lost so far. To be asked often enough that no 32-bit counter wraps twice.
     pub fn losses(&mut self) -> Vec<Loss> {
+        self.look();
         self.taps.iter_mut().map(|tap| tap.loss().clone()).collect()
     }
 
@@ -171,6 +204,9 @@ fn unknown(name: &str, devices: &[Device]) -> LiveError {
 
 /// Milliseconds after which the kernel hands over a block that is not full.
 const READ_TIMEOUT: u32 = 100;
+
+/// Longest time between two looks at links, clock and losses.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// How long the last block may take.
 const LAST_BLOCK: Duration = Duration::from_millis(2 * READ_TIMEOUT as u64);

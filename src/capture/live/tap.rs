@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use pcap::{Active, Capture, Device};
 
 use super::error::{LiveError, text};
+use super::link::{Link, LinkState};
 use super::loss::{Loss, Statistics, Wrapping};
 use super::{Options, READ_TIMEOUT};
-use crate::ledger::{Input, InputState, TapInfo};
+use crate::ledger::{ClockStep, Input, InputState, Lost, Outage, TapInfo};
 use crate::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
 /// An open interface.
@@ -21,11 +22,16 @@ pub(super) struct Tap {
     counters: [Wrapping; 3],
     statistics: Option<Statistics>,
     loss: Loss,
+    link: Option<Link>,
+    /// When somebody last looked at the link and at what was lost.
+    looked: Timestamp,
+    /// What the interface is called now.
+    called: String,
 }
 
 impl Tap {
-    /// Opens `device` as input and tap number `index`.
-    pub(super) fn open(device: &Device, index: u32, options: &Options) -> Result<Self, LiveError> {
+    /// Opens `device` as input and tap number `index`, at `now`.
+    pub(super) fn open(device: &Device, index: u32, options: &Options, now: Timestamp) -> Result<Self, LiveError> {
         let name = device.name.clone();
         let mut capture = activate(device, options).map_err(|error| refused(&name, &error))?;
         if let Some(expression) = &options.filter {
@@ -50,7 +56,10 @@ impl Tap {
             number: 0,
             counters: Default::default(),
             statistics: Statistics::open(&name),
+            link: Link::open(&name),
+            called: name.clone(),
             loss: Loss { interface: name, ..Loss::default() },
+            looked: now,
         })
     }
 
@@ -108,15 +117,66 @@ impl Tap {
         &self.loss
     }
 
+    /// Looks at the link and at what was lost since the last look, at `now`; whether anything is to be
+    /// told. `step` is how the clock was set since.
+    pub(super) fn look(&mut self, now: Timestamp, step: Option<ClockStep>) -> bool {
+        let since = std::mem::replace(&mut self.looked, now);
+        if let Some(step) = step.filter(|_| self.input.clock_steps.len() < MOST_TOLD) {
+            self.input.clock_steps.push(step);
+        }
+        let lost = self.lose(since, now);
+        let state = if self.is_open() { self.link.as_mut().and_then(Link::state) } else { None };
+        let fell = state.is_some_and(|state| tell(&mut self.input.outages, state, since, now));
+        let name = self.link.as_ref().and_then(Link::name).filter(|name| *name != self.called);
+        let renamed = name.is_some();
+        self.called = name.unwrap_or_else(|| std::mem::take(&mut self.called));
+        step.is_some() || lost || fell || renamed
+    }
+
+    /// Notes when packets were lost: since the last look.
+    fn lose(&mut self, since: Timestamp, now: Timestamp) -> bool {
+        let before = (self.loss.kernel, self.loss.missed);
+        let after = self.loss();
+        let lost = Lost {
+            kernel: after.kernel.saturating_sub(before.0),
+            interface: after.missed.saturating_sub(before.1),
+            unseen: 0,
+        };
+        self.input.losses.add(since, now, lost);
+        self.input.reported_drops = self.loss.kernel.saturating_add(self.loss.missed);
+        self.input.interface_drops = self.loss.missed;
+        lost != Lost::default()
+    }
+
+    /// What the interface is called now, where that is another name than the user's.
+    pub(super) fn renamed(&self) -> Option<String> {
+        (self.called != self.info.name).then(|| self.called.clone())
+    }
+
     /// What the ledger is told of this interface.
     pub(super) fn input(&self) -> Input {
-        Input { reported_drops: self.loss.kernel.saturating_add(self.loss.missed), ..self.input.clone() }
+        self.input.clone()
     }
 
     /// What the ledger is told of this interface as a tap.
     pub(super) fn info(&self) -> TapInfo {
         self.info.clone()
     }
+}
+
+/// Notes in `outages` how the link is at `now`; whether that is new.
+fn tell(outages: &mut Vec<Outage>, state: LinkState, since: Timestamp, now: Timestamp) -> bool {
+    let most = outages.len() >= MOST_TOLD;
+    match (outages.last_mut(), state) {
+        (Some(last @ Outage { until: None, .. }), LinkState::Up | LinkState::WasDown) => last.until = Some(now),
+        (Some(Outage { until: None, .. }), LinkState::Down) | (_, LinkState::Up) => return false,
+        // More than anybody reads: the last one stands for the others.
+        (Some(last), LinkState::Down) if most => last.until = None,
+        (Some(last), LinkState::WasDown) if most => last.until = Some(now),
+        (_, LinkState::Down) => outages.push(Outage { from: now, until: None }),
+        (_, LinkState::WasDown) => outages.push(Outage { from: since, until: Some(now) }),
+    }
+    true
 }
 
 /// The addresses of an interface.
@@ -169,6 +229,9 @@ fn link_type(data_link: i32) -> LinkType {
     }
 }
 
+/// Outages, and settings of the clock, that are kept.
+const MOST_TOLD: usize = 1000;
+
 /// Packets of one read; between two reads signals and times are looked at.
 const BATCH: usize = 8192;
 
@@ -186,6 +249,35 @@ mod tests {
         check("socket: Operation not permitted", "CAP_NET_RAW");
         check("You don't have permission to capture on that device", "CAP_NET_RAW");
         check("eth0: That device is not up", "not up");
+    }
+
+    #[test]
+    fn outages_have_a_beginning_and_an_end() {
+        use LinkState::{Down, Up, WasDown};
+        let check = |states: &[LinkState], expected: &[(i64, Option<i64>)]| {
+            let mut outages = Vec::new();
+            for (second, state) in (1..).zip(states) {
+                let at = Timestamp::from_nanoseconds;
+                tell(&mut outages, *state, at(second - 1), at(second));
+            }
+            let found: Vec<_> = outages
+                .iter()
+                .map(|outage| (outage.from.nanoseconds(), outage.until.map(Timestamp::nanoseconds)))
+                .collect();
+            assert_eq!(found, expected, "{states:?}");
+        };
+        check(&[Up, Up], &[]);
+        check(&[Up, Down, Down, Up, Up], &[(2, Some(4))]);
+        check(&[Down], &[(1, None)]);
+        check(&[Up, WasDown, Up], &[(1, Some(2))]);
+        check(&[Down, WasDown, WasDown], &[(1, Some(2)), (2, Some(3))]);
+        let flapping: Vec<LinkState> = [Down, Up].into_iter().cycle().take(4 * MOST_TOLD).collect();
+        let mut outages = Vec::new();
+        for (second, state) in (1..).zip(flapping) {
+            tell(&mut outages, state, Timestamp::from_nanoseconds(second), Timestamp::from_nanoseconds(second));
+        }
+        assert_eq!(outages.len(), MOST_TOLD);
+        assert_eq!(outages.last().unwrap().until, Some(Timestamp::from_nanoseconds(4000)));
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub(super) fn interface(block: &Block<'_>) -> Option<(Interface, Clock)> {
     Some((found, clock))
 }
 
-/// The interface that a statistics block is about, and how many packets were lost on it.
-pub(super) fn statistics(block: &Block<'_>) -> Option<(u32, u64)> {
+/// The interface that a statistics block is about, and how many packets were lost by it and in all.
+pub(super) fn statistics(block: &Block<'_>) -> Option<(u32, (u64, u64))> {
     Some((block.u32(8)?, statistics_drops(block.options(20), block.big_endian)))
 }

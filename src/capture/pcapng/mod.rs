@@ -10,6 +10,7 @@ use self::blocks::{Block, enhanced, interface, obsolete, simple, statistics};
 use self::time::Clock;
 use super::reader::{Fault, Head, Interface, LISTED, longest_packet};
 use super::source::Blocks;
+use crate::ledger::{Losses, Lost};
 use crate::wire::{Course, LinkType, Timestamp};
 
 /// Block type of a section header; reads the same in both byte orders.
@@ -48,10 +49,12 @@ pub(super) struct Pcapng {
     last: Timestamp,
     /// Bytes of the block that was handed out last.
     pending: usize,
-    /// Drops by interface, as its latest statistics block says.
-    drops: Vec<u64>,
+    /// Drops by interface, as its latest statistics block says: by the interface itself, and in all.
+    drops: Vec<(u64, u64)>,
     /// Drops as the packets themselves say.
     counted_drops: u64,
+    /// When these were.
+    losses: Losses,
 }
 
 impl Pcapng {
@@ -67,6 +70,7 @@ impl Pcapng {
             pending: 0,
             drops: Vec::new(),
             counted_drops: 0,
+            losses: Losses::default(),
         };
         opened.begin_section(blocks)?;
         Ok(opened)
@@ -79,8 +83,18 @@ impl Pcapng {
 
     /// Packets reported as lost; statistics and packet options tell of the same losses.
     pub(super) fn reported_drops(&self) -> u64 {
-        let stated = self.drops.iter().fold(0_u64, |sum, drops| sum.saturating_add(*drops));
+        let stated = self.drops.iter().fold(0_u64, |sum, (_, all)| sum.saturating_add(*all));
         stated.max(self.counted_drops)
+    }
+
+    /// Of these, those that the interfaces themselves could not take.
+    pub(super) fn interface_drops(&self) -> u64 {
+        self.drops.iter().fold(0_u64, |sum, (interface, _)| sum.saturating_add(*interface))
+    }
+
+    /// When packets were lost, as far as the packets behind the gap say it.
+    pub(super) fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Steps to the next packet; false at the end of the file.
@@ -244,8 +258,13 @@ impl Pcapng {
             let reason = format!("a packet of {} captured bytes is longer than any may be", record.length);
             return Err(Fault::here(blocks, reason));
         }
+        let before = self.last;
         if let Some(ticks) = record.ticks {
             self.last = clock.at(ticks);
+        }
+        if record.marks.drops > 0 {
+            let before = if self.number == 0 { self.last } else { before };
+            self.losses.add(before, self.last, Lost { kernel: record.marks.drops, ..Lost::default() });
         }
         self.number = self.number.saturating_add(1);
         self.counted_drops = self.counted_drops.saturating_add(record.marks.drops);
@@ -270,7 +289,7 @@ impl Pcapng {
             if let Some((id, lost)) = statistics(&block)
                 && let Some(drops) = self.drops.get_mut(self.section.saturating_add(id as usize))
             {
-                *drops = (*drops).max(lost);
+                *drops = (drops.0.max(lost.0), drops.1.max(lost.1));
             }
             return Ok(());
         }
@@ -282,7 +301,7 @@ impl Pcapng {
         };
         self.interfaces.push(interface);
         self.clocks.push(clock);
-        self.drops.push(0);
+        self.drops.push((0, 0));
         Ok(())
     }
 }

@@ -78,12 +78,15 @@ pub(super) fn marks(bytes: &[u8], big_endian: bool) -> Marks {
     marks
 }
 
-/// Packets lost on an interface, as its statistics block says: before and in the operating system.
-pub(super) fn statistics_drops(bytes: &[u8], big_endian: bool) -> u64 {
-    Options::new(bytes, big_endian)
-        .map_while(|option| option)
-        .filter(|option| matches!(option.code, ISB_IFDROP | ISB_OSDROP))
-        .fold(0, |sum, option| sum.saturating_add(option.u64().unwrap_or(0)))
+/// Packets lost on an interface, as its statistics block says: by the interface, and in all.
+pub(super) fn statistics_drops(bytes: &[u8], big_endian: bool) -> (u64, u64) {
+    let sum = |codes: &[u16]| {
+        Options::new(bytes, big_endian)
+            .map_while(|option| option)
+            .filter(|option| codes.contains(&option.code))
+            .fold(0u64, |sum, option| sum.saturating_add(option.u64().unwrap_or(0)))
+    };
+    (sum(&[ISB_IFDROP]), sum(&[ISB_IFDROP, ISB_OSDROP]))
 }
 
 const IF_NAME: u16 = 2;

@@ -146,8 +146,8 @@ Exit codes:
   1  findings (of at least the gravity of --fail-on)
   2  could not run, or could not write a report
   3  no findings, but the evidence is incomplete: no packets, packets lost, an interface that went
-     away, flows that could not be decided, rows whose time is not over or that nobody plays, a
-     signal before --for or --until was over";
+     away or was down, a clock that was set, flows that could not be decided, rows whose time is not
+     over or that nobody plays, a signal before --for or --until was over";
 
 #[cfg(test)]
 mod tests {

@@ -57,7 +57,8 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     let mut watch = Watch::open(arguments, matrix, stdout_taken)?;
     sandbox::confine(&arguments.sandbox, &Needs { reads: reload::reads(arguments, &site), ..needs(arguments) })?;
     let ending = watch.follow()?;
-    // The terminal is given back before the report is printed on it.
+    // The terminal is given back before the report is printed on it; a closed one can show none.
+    let stdout_taken = stdout_taken || watch.screen.as_ref().is_some_and(Screen::is_gone);
     watch.screen = None;
     let (observation, judged) = watch.finish(ending)?;
     let flows_whole = watch.finish_log(&observation, &judged);
@@ -129,6 +130,8 @@ struct Watch<'run> {
     told: Audit,
     /// Whether packets came since.
     stale: bool,
+    /// Interfaces that have another name now, as was said.
+    renamed: Vec<(String, String)>,
     /// When the next judgement is due: judging must leave most of the time to reading.
     due: Instant,
 }
@@ -172,6 +175,7 @@ impl<'run> Watch<'run> {
             stop,
             told,
             stale: false,
+            renamed: Vec::new(),
             due: Instant::now(),
         })
     }
@@ -184,6 +188,7 @@ impl<'run> Watch<'run> {
             self.live.wait(TICK, keyboard).map_err(|error| failure(&error))?;
             let (ledger, saves) = (&mut self.ledger, &mut self.saves);
             self.stale |= self.live.read(&mut |frame| take(ledger, saves, frame)) > 0;
+            self.stale |= self.live.has_changed();
             let is_due = self.saves.as_ref().is_some_and(Saves::is_due);
             if (self.stale || is_due) && Instant::now() >= self.due {
                 let (seen, judged) = self.look(&InputState::Whole);
@@ -199,6 +204,9 @@ impl<'run> Watch<'run> {
             if self.show() || self.stop.load(Ordering::Relaxed) {
                 let bounded = self.arguments.duration.is_some() || self.arguments.until.is_some();
                 return Ok(if bounded { Ending::Signal } else { Ending::Regular });
+            }
+            if self.telling.is_unheard() && !is_wanted(self.arguments) {
+                return Ok(Ending::Regular);
             }
             let over = self.arguments.duration.is_some_and(|duration| begun.elapsed() >= duration);
             if over || self.live.is_over() {
@@ -258,6 +266,7 @@ impl<'run> Watch<'run> {
         let begun = Instant::now();
         // Asked for first, so that the inputs hold them.
         let losses = self.live.losses();
+        self.say_names();
         let (inputs, taps) = self.live.inputs(state);
         self.ledger.set_inputs(inputs, taps);
         let observation = self.ledger.settle();
@@ -272,6 +281,15 @@ impl<'run> Watch<'run> {
         self.stale = false;
         self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
         (observation, judged)
+    }
+
+    /// Says which interfaces were given another name: they are watched all the same.
+    fn say_names(&mut self) {
+        let renamed = self.live.renamed();
+        for (name, now) in renamed.iter().filter(|pair| !self.renamed.contains(pair)) {
+            exit::say(&format!("note: {name} is called {now} now; it is watched all the same, as {name}"));
+        }
+        self.renamed = renamed;
     }
 
     /// The exit code, and why where it is not simply that of the audit.
@@ -290,6 +308,13 @@ fn take(ledger: &mut Ledger, saves: &mut Option<Saves>, frame: &Frame<'_>) {
     if let Some(saves) = saves {
         saves.keep(frame);
     }
+}
+
+/// Whether anybody wants something of the watch beside what it prints.
+fn is_wanted(arguments: &WatchArguments) -> bool {
+    let files = outputs(&arguments.outputs, &[arguments.flows.as_deref()]);
+    let bounded = arguments.until.is_some() || arguments.duration.is_some();
+    bounded || arguments.save.is_some() || !files.is_empty() || arguments.outlets.are_any()
 }
 
 /// Refuses two streams on one standard output; says whether data goes there.

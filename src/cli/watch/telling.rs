@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::args::WatchArguments;
 use crate::cli::exit::{self, Failure};
-use crate::cli::report::{is_dash, to_stdout};
+use crate::cli::report::{is_dash, to_open_stdout};
 use crate::report::events::Event;
 use crate::report::json;
 
@@ -15,12 +15,14 @@ pub struct Telling {
     lines: bool,
     events: Option<Door>,
     whole: bool,
+    /// Whether somebody read standard output, and does no more.
+    closed: bool,
 }
 
 /// Where JSON lines go.
 enum Door {
     Stdout,
-    File(File),
+    File(String, File),
 }
 
 impl Telling {
@@ -36,25 +38,28 @@ impl Telling {
             Some(path) => {
                 let file = OpenOptions::new().create(true).append(true).open(path);
                 let refused = |fault| Failure::plain(format!("cannot write {}: {fault}", path.display()));
-                Some(Door::File(file.map_err(refused)?))
+                Some(Door::File(path.display().to_string(), file.map_err(refused)?))
             }
         };
-        Ok(Self { lines: !arguments.look.quiet && !stdout_taken, events, whole: true })
+        Ok(Self { lines: !arguments.look.quiet && !stdout_taken, events, whole: true, closed: false })
     }
 
     /// Tells one event.
     pub fn tell(&mut self, event: &Event) {
         if self.lines {
-            self.lines = noted("standard output", to_stdout(|out| writeln!(out, "{}", event.line())), &mut self.whole);
+            let written = to_open_stdout(|out| writeln!(out, "{}", event.line()));
+            self.lines = self.noted("standard output", written);
         }
         let mut line = Vec::new();
-        let written = match &mut self.events {
+        let (name, written) = match &mut self.events {
             None => return,
-            Some(Door::Stdout) => to_stdout(|out| json::write_line(out, event)),
+            Some(Door::Stdout) => ("standard output".to_owned(), to_open_stdout(|out| json::write_line(out, event))),
             // One call for one line: a reader that follows the file never sees half of one.
-            Some(Door::File(file)) => json::write_line(&mut line, event).and_then(|()| file.write_all(&line)),
+            Some(Door::File(name, file)) => {
+                (name.clone(), json::write_line(&mut line, event).and_then(|()| file.write_all(&line)))
+            }
         };
-        if !noted("the events", written, &mut self.whole) {
+        if !self.noted(&name, written) {
             self.events = None;
         }
     }
@@ -63,12 +68,22 @@ impl Telling {
     pub fn is_whole(&self) -> bool {
         self.whole
     }
-}
 
-fn noted(name: &str, written: io::Result<()>, whole: &mut bool) -> bool {
-    if let Err(fault) = &written {
-        exit::say(&format!("cannot write {name}: {fault}; no more events go there"));
-        *whole = false;
+    /// Whether who read standard output has left, and nothing goes anywhere else.
+    pub fn is_unheard(&self) -> bool {
+        self.closed && self.events.is_none()
     }
-    written.is_ok()
+
+    /// Whether it was written; a fault is said once. Who closes a pipe has read enough, and that is none.
+    fn noted(&mut self, name: &str, written: io::Result<()>) -> bool {
+        match &written {
+            Ok(()) => {}
+            Err(fault) if fault.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+            Err(fault) => {
+                exit::say(&format!("cannot write {name}: {fault}; no more events go there"));
+                self.whole = false;
+            }
+        }
+        written.is_ok()
+    }
 }

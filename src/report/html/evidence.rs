@@ -3,6 +3,7 @@
 
 use super::{badge, element, more};
 use crate::audit::{Audit, InputEntry, Quality};
+use crate::report::losses;
 use crate::report::markup::Markup;
 use crate::report::words::{self, Tone};
 
@@ -38,6 +39,8 @@ fn quality(page: &mut Markup, quality: &Quality) {
         ("in unfinished fragments", quality.fragments_pending),
         ("without a datagram", undecoded),
         ("Lost by the capturing system", quality.drops),
+        ("Lost by the kernel", quality.kernel_drops),
+        ("Lost by the interface", quality.interface_drops),
         ("Dropped by the host itself", quality.dropped_by_host),
         ("Cut by the snap length", quality.truncated),
         ("One-sided flows", quality.one_sided),
@@ -57,7 +60,22 @@ fn quality(page: &mut Markup, quality: &Quality) {
             .text(&words::thousands(*number))
             .raw("</span></li>\n");
     }
-    page.raw("</ul>\n</div>\n</section>\n");
+    page.raw("</ul>\n");
+    times(page, &losses::phrases(quality));
+    page.raw("</div>\n</section>\n");
+}
+
+/// When something was lost, an interface was down, or a clock was set.
+fn times(page: &mut Markup, phrases: &[String]) {
+    if phrases.is_empty() {
+        return;
+    }
+    page.raw("<h3>Times in which silence means nothing (UTC)</h3>\n<ul class=\"gaps\">\n");
+    for phrase in phrases.iter().take(MOST_ENTRIES) {
+        page.raw("<li>").text(phrase).raw("</li>\n");
+    }
+    page.raw("</ul>\n");
+    more(page, phrases.len().saturating_sub(MOST_ENTRIES));
 }
 
 fn entry(page: &mut Markup, name: &'static str, value: &str) {

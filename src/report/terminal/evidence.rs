@@ -7,6 +7,7 @@ use super::page::{Line, Page, Paint};
 use super::{Detail, more, text};
 use crate::audit::{Audit, InputEntry, Quality};
 use crate::report::escape;
+use crate::report::losses;
 use crate::report::words::{self, Tone};
 
 /// Writes the section.
@@ -26,7 +27,13 @@ pub fn write(page: &mut Page<'_>, audit: &Audit, detail: Detail) -> io::Result<(
     inputs(page, &audit.inputs, detail)?;
     entry(page, "names", &audit.redaction.as_ref().map(words::redacted).unwrap_or_default())?;
     entry(page, "packets", &packets(quality))?;
-    entry(page, "limits", &limits(quality))
+    entry(page, "limits", &limits(quality))?;
+    let times = losses::phrases(quality);
+    let most = detail.at_most(4);
+    for (place, phrase) in times.iter().take(most).enumerate() {
+        entry(page, if place == 0 { "losses" } else { "" }, phrase)?;
+    }
+    more(page, INDENT, times.len().saturating_sub(most))
 }
 
 fn entry(page: &mut Page<'_>, label: &str, content: &str) -> io::Result<()> {

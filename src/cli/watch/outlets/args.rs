@@ -37,6 +37,15 @@ pub struct OutletArguments {
 }
 
 impl OutletArguments {
+    /// Whether anybody is to be told.
+    pub const fn are_any(&self) -> bool {
+        self.syslog.is_some()
+            || self.on_finding.is_some()
+            || self.metrics.is_some()
+            || self.metrics_listen.is_some()
+            || self.journal.is_some()
+    }
+
     /// How findings are told.
     pub const fn alerts(&self) -> alerts::Options {
         alerts::Options { renew: self.renew, most: self.flood.0, within: self.flood.1 }

@@ -168,6 +168,8 @@ impl Outlets {
             | What::Settled { .. }
             | What::Loss { .. }
             | What::Reloaded { .. }
+            | What::Link { .. }
+            | What::Clock { .. }
             | What::End { .. } => "finding",
         };
         let number = self.gauges.alerts.entry(kind).or_default();

@@ -47,7 +47,7 @@ impl Door {
             return None;
         }
         let keyboard = OpenOptions::new().read(true).write(true).custom_flags(NONBLOCK).open("/dev/tty").ok()?;
-        let patient = Patient { file: keyboard.try_clone().ok()?, pending: Vec::new() };
+        let patient = Patient { file: keyboard.try_clone().ok()?, pending: Vec::new(), left: false };
         let writer = Writer(Rc::new(RefCell::new(patient)));
         let size = size_of(&keyboard)?;
         let options = TerminalOptions { viewport: Viewport::Fixed(size) };
@@ -123,6 +123,7 @@ impl Drop for Door {
         let mut patient = self.writer.0.borrow_mut();
         patient.pending.extend_from_slice(LEAVE);
         patient.push_out(LAST_WORDS);
+        patient.left = true;
         let _ = disable_raw_mode();
         exit::release();
     }
@@ -147,6 +148,8 @@ impl Write for Writer {
 struct Patient {
     file: File,
     pending: Vec<u8>,
+    /// Whether the terminal was given back: what comes then goes nowhere.
+    left: bool,
 }
 
 impl Patient {
@@ -167,6 +170,9 @@ impl Patient {
 impl Patient {
     /// Writes what the terminal takes at once.
     fn flush(&mut self) -> io::Result<()> {
+        if self.left {
+            self.pending.clear();
+        }
         while !self.pending.is_empty() {
             match self.file.write(&self.pending) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),

@@ -40,6 +40,10 @@ pub struct Screen {
     begun: Instant,
     /// How long the note stays.
     note_until: Instant,
+    /// Whether the terminal is gone.
+    gone: bool,
+    /// Lines kept back from standard error, and when the last came.
+    said: (usize, Instant),
     /// When it last looked at keys and size.
     turned: Instant,
     /// When it may draw again.
@@ -73,6 +77,8 @@ impl Screen {
             latest: String::new(),
             begun: now,
             note_until: now,
+            gone: false,
+            said: (0, now),
             turned: now,
             due: now,
         })
@@ -97,6 +103,11 @@ impl Screen {
         self.note_until = self.due + NOTED;
     }
 
+    /// Whether the terminal was closed, so that nothing can be said on it any more.
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Whether a picture is due, and so the counters are wanted.
     pub fn is_due(&self) -> bool {
         Instant::now() >= self.due
@@ -107,7 +118,10 @@ impl Screen {
         let now = Instant::now();
         let stopped = now.saturating_duration_since(self.turned) >= STOPPED;
         self.turned = now;
-        let Typed::Bytes(bytes) = self.door.typed() else { return Wish::Quit };
+        let Typed::Bytes(bytes) = self.door.typed() else {
+            self.gone = true;
+            return Wish::Quit;
+        };
         let keys = self.keys.take(&bytes);
         let resized = self.door.resized();
         // After a stop the shell had the terminal, and left it as it likes it.
@@ -131,14 +145,23 @@ impl Screen {
         Wish::Nothing
     }
 
+    /// What was said last, while it is new: the keys come back, and at the end all of it is said.
+    fn said(&mut self) -> Option<String> {
+        let (line, number) = exit::held()?;
+        if number != self.said.0 {
+            self.said = (number, Instant::now());
+        }
+        (self.said.1.elapsed() < NOTED).then(|| match number {
+            1 => line,
+            _ => format!("{line} (and {} more)", number.saturating_sub(1)),
+        })
+    }
+
     /// Draws, with counters as they stand.
     pub fn draw(&mut self, audit: &Audit, counters: Counters) -> Wish {
         let begun = Instant::now();
         self.facts.at(self.begun.elapsed(), counters);
-        let said = exit::held().map(|(line, number)| match number {
-            1 => line,
-            _ => format!("{line} (and {} more)", number.saturating_sub(1)),
-        });
+        let said = self.said();
         let Self { door, setting, facts, state, latest, palette, .. } = self;
         let view = View { audit, setting, facts, state, latest, said: said.as_deref(), palette: *palette };
         let drawn = door.draw(|frame| view.draw(frame));

@@ -120,8 +120,20 @@ impl View<'_> {
                 .map(words::thousands);
         let bytes = if width < 100 { String::new() } else { format!(", {}/s", words::size(facts.bytes_per_second)) };
         let speed = format!("{rate} packets/s{bytes} · {packets} packets · ");
-        let losses = format!("lost: {kernel} kernel, {missed} interface, {unseen} unseen");
-        Cells::default().with(self.palette.quiet(), &speed).rest(style, &losses, width).line()
+        let losses = format!("lost: {kernel} kernel, {missed} interface, {unseen} unseen{}", self.last_loss());
+        let down: Vec<&str> =
+            quality.outages.iter().filter(|out| out.until.is_none()).map(|out| out.interface.as_str()).collect();
+        let mut line = Cells::default();
+        if !down.is_empty() {
+            line = line.with(self.palette.tone(Tone::Bad), &format!("{} DOWN · ", down.join(", ")));
+        }
+        line.with(self.palette.quiet(), &speed).rest(style, &losses, width).line()
+    }
+
+    /// The latest minute in which something was lost.
+    fn last_loss(&self) -> String {
+        let last = self.audit.quality.losses.last();
+        last.map_or_else(String::new, |last| format!(", last at {}", words::clock(&last.from)))
     }
 
     fn lists(&self, area: Rect, buffer: &mut Buffer) {

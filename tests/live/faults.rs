@@ -1,0 +1,205 @@
+//! What goes wrong around a watch, and what it makes of it: interfaces that go down or get another
+//! name, full disks, readers that leave. And what was asked of the interface, seen from outside.
+
+use std::fs;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::PACK;
+use super::cable::{Cable, ROOT, run, signal, text};
+
+/// The words with which nothing is wrong with the capture: look-ups of one client with one resolver.
+const CLEAN: [&str; 7] = [
+    "--role",
+    "ams-server=10.77.10.5",
+    "--role",
+    "dns-servers=10.77.10.11",
+    "--no-baseline",
+    "-f",
+    "udp port 53 and host 10.77.10.11",
+];
+
+fn ended(watch: Child, code: i32) -> Output {
+    signal(&watch, "INT");
+    let output = watch.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
+    output
+}
+
+/// A watch with a report, and the capture sent after `meanwhile`.
+fn watched(cable: &Cable, code: i32, meanwhile: impl FnOnce()) -> (Value, Output) {
+    let (pack, json) = (cable.at("dns.toml"), cable.at("live.json"));
+    fs::write(&pack, PACK).unwrap();
+    let words = ["--pack", pack.to_str().unwrap(), "--json", json.to_str().unwrap()];
+    let watch = cable.watch(&[&CLEAN[..], &words].concat());
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    meanwhile();
+    let output = ended(watch, code);
+    (cable.json("live.json"), output)
+}
+
+fn told(cable: &Cable, kind: &str) -> Vec<Value> {
+    cable.events().into_iter().filter(|event| event["event"] == kind).collect()
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what} did not come");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_interface_that_was_down_leaves_a_gap_with_its_times() {
+    let Some(cable) = Cable::lay() else { return };
+    let (audit, _) = watched(&cable, 0, || {});
+    assert_eq!(audit["quality"]["outages"], Value::Array(Vec::new()));
+    assert!(audit["rows"][0]["status"] == "confirmed", "{}", audit["rows"]);
+
+    let Some(cable) = Cable::lay() else { return };
+    let link = |state: &str| run("ip", &format!("-n {} link set veth0 {state}", cable.receiver));
+    let (audit, output) = watched(&cable, 3, || {
+        link("down");
+        wait("the outage", || !told(&cable, "link").is_empty());
+        link("up");
+        wait("its end", || told(&cable, "link").len() == 2);
+        assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    });
+    let outages = audit["quality"]["outages"].as_array().unwrap();
+    assert_eq!(outages.len(), 1, "{outages:?}");
+    let (from, until) = (outages[0]["from"].as_str().unwrap(), outages[0]["until"].as_str().unwrap());
+    assert!(from < until && outages[0]["interface"] == "veth0", "{outages:?}");
+    let gap = format!("veth0 was down from {from} to {until}.");
+    assert_eq!(audit["quality"]["gaps"], serde_json::json!([gap]));
+    assert!(text(&output.stderr).contains(&format!("incomplete: {}", gap.trim_end_matches('.'))));
+    assert!(text(&output.stdout).contains("veth0 down"), "{}", text(&output.stdout));
+    let links = told(&cable, "link");
+    assert_eq!([&links[0]["up"], &links[1]["up"]], [&Value::from(false), &Value::from(true)]);
+    // What came after it is there.
+    let packets = audit["rows"][0]["atoms"][0]["flows"].as_u64().unwrap();
+    assert!(packets > 0 && audit["rows"][0]["status"] == "confirmed");
+}
+
+#[test]
+fn an_interface_that_stays_down_is_said_to_be() {
+    let Some(cable) = Cable::lay() else { return };
+    let (audit, _) = watched(&cable, 3, || {
+        // The other end is pulled: the carrier goes away.
+        run("ip", &format!("-n {} link set veth0 down", cable.sender));
+        wait("the outage", || !told(&cable, "link").is_empty());
+    });
+    assert_eq!(audit["quality"]["outages"][0]["until"], Value::Null);
+    let gaps = audit["quality"]["gaps"].as_array().unwrap();
+    assert!(gaps[0].as_str().unwrap().starts_with("veth0 has been down since 2"), "{gaps:?}");
+}
+
+#[test]
+fn an_interface_with_another_name_is_watched_on() {
+    let Some(cable) = Cable::lay() else { return };
+    let rename = |words: &str| {
+        let words = format!("-n {} {words}", cable.receiver);
+        Command::new("ip").args(words.split(' ')).output().unwrap().status.success()
+    };
+    let mut live = false;
+    let code = if rename("link set veth0 name probe0") && rename("link set probe0 name veth0") { 0 } else { 3 };
+    let (audit, output) = watched(&cable, code, || {
+        live = rename("link set veth0 name lan0");
+        if !live {
+            // Older kernels rename only what is down.
+            assert!(rename("link set veth0 down") && rename("link set veth0 name lan0") && rename("link set lan0 up"));
+        }
+        sleep(Duration::from_millis(300));
+        assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    });
+    assert!(text(&output.stderr).contains("note: veth0 is called lan0 now"), "{}", text(&output.stderr));
+    assert_eq!(audit["inputs"][0]["path"], "veth0");
+    assert_eq!(audit["quality"]["outages"].as_array().unwrap().is_empty(), live);
+    assert_eq!(audit["inputs"][0]["packets"].as_u64().unwrap() % 2, 0, "both times the same packets");
+}
+
+#[test]
+fn a_full_disk_spares_what_lies_elsewhere() {
+    let Some(cable) = Cable::lay() else { return };
+    let small = cable.at("small");
+    fs::create_dir(&small).unwrap();
+    let script = format!("mount -t tmpfs -o size=16k tmpfs {}; exec \"$@\"", small.display());
+    let around = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+    let (full, whole) = (small.join("audit.json"), cable.at("audit.csv"));
+    let (html, markdown) = (small.join("page.html"), cable.at("page.md"));
+    let path = |path: &std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let outputs =
+        ["--json", &path(&full), "--csv", &path(&whole), "--html", &path(&html), "--markdown", &path(&markdown)];
+    let watch = cable.watch_within(&around, &[&["--site", "fixtures/site.toml", "-q"][..], &outputs].concat());
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    let said = text(&ended(watch, 2).stderr);
+    for name in [full, html] {
+        assert!(said.contains(&format!("cannot write {}: No space left on device", name.display())), "{said}");
+    }
+    assert!(said.trim_end().ends_with("exit 2: not every report could be written"), "{said}");
+    assert!(fs::read_to_string(whole).unwrap().lines().count() > 13);
+    assert!(fs::read_to_string(markdown).unwrap().contains("## Evidence"));
+}
+
+/// `watch | head -1`: who has read enough ends it, and that is no fault.
+#[test]
+fn a_reader_that_leaves_ends_what_nobody_else_wants() {
+    let Some(cable) = Cable::lay() else { return };
+    let file = cable.at("kept.json");
+    let piped = |more: &str| {
+        let watch = format!("{} watch -i veth0 --site fixtures/site.toml {more}", env!("CARGO_BIN_EXE_flowaudit"));
+        let line = format!("{{ {watch}; echo ended $? >&2; }} | head -1");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &cable.receiver, "sh", "-c", &line]).current_dir(ROOT);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let finish = |watch: Child| {
+        let begun = Instant::now();
+        let mut replay = cable.replay(&[]);
+        let output = watch.wait_with_output().unwrap();
+        let _ = replay.kill();
+        let _ = replay.wait();
+        assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+        assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert!(!said.contains("cannot write") && !said.contains("fault of"), "{said}");
+        said
+    };
+    let said = finish(piped(""));
+    assert!(said.contains("ended 1") || said.contains("ended 3"), "{said}");
+    // Who asked for a report gets it, of the whole time.
+    let said = finish(piped(&format!("--for 5s --json {}", file.display())));
+    assert!(said.contains("ended"), "{said}");
+    assert_eq!(cable.json("kept.json")["schema"], "flowaudit/audit/1");
+}
+
+/// Promiscuous only when asked, as many bytes as asked, and time stamps in nanoseconds.
+#[test]
+fn the_interface_is_taken_as_asked() {
+    let Some(cable) = Cable::lay() else { return };
+    let promiscuity = || {
+        let shown = Command::new("ip").args(["-n", &cable.receiver, "-d", "link", "show", "veth0"]).output().unwrap();
+        let shown = text(&shown.stdout);
+        shown.split_whitespace().skip_while(|word| *word != "promiscuity").nth(1).map(str::to_owned)
+    };
+    let json = cable.at("live.json");
+    let words = ["--site", "fixtures/site.toml", "-q", "--json", json.to_str().unwrap()];
+    let watch = cable.watch(&words);
+    assert_eq!(promiscuity().as_deref(), Some("0"));
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    ended(watch, 1);
+    let audit = cable.json("live.json");
+    assert_eq!(audit["quality"]["truncated"], 0);
+    let fine = |time: &Value| !time.as_str().unwrap().ends_with("000Z");
+    assert!(fine(&audit["quality"]["first"]) || fine(&audit["quality"]["last"]), "{}", audit["quality"]);
+
+    fs::remove_file(cable.at("events.jsonl")).unwrap();
+    let watch = cable.watch(&[&words[..], &["--promiscuous", "--snaplen", "64"]].concat());
+    assert_eq!(promiscuity().as_deref(), Some("1"));
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    ended(watch, 1);
+    assert!(cable.json("live.json")["quality"]["truncated"].as_u64().unwrap() > 100);
+}
