@@ -191,6 +191,7 @@ mod tests {
             aliases: Vec::new(),
             from: at(from),
             until: at(until),
+            pushed_out: None,
             question: frame,
             answer: frame,
         }
