@@ -93,4 +93,17 @@ mod next {
         let step = audit.next.iter().find(|step| step.finding == missing.id).unwrap();
         assert!(step.text.contains("try `nc -vz 10.77.40.99 1433` on 10.77.10.5"), "{step:?}");
     }
+
+    /// Addresses that follow each other are one range to the matrix, and hosts to the site.
+    #[test]
+    fn a_missing_row_whose_hosts_are_neighbours_says_what_to_try() {
+        let room = tempfile::tempdir().unwrap();
+        let site = fs::read_to_string(format!("{ROOT}/fixtures/site.toml")).unwrap();
+        let path = room.path().join("site.toml");
+        let neighbours = "\"10.77.40.98\", \"10.77.40.99\"";
+        fs::write(&path, site.replace("\"10.77.40.20\"", neighbours)).unwrap();
+        let audit = audit("a-clean", &path, room.path());
+        let tried = audit.next.iter().filter(|step| step.text.contains("try `nc -vz 10.77.40.98 1433` on 10.77.10.5"));
+        assert_eq!(tried.count(), 1, "{:?}", audit.next);
+    }
 }

@@ -4,11 +4,13 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpAddrRange, Ipv4AddrRange, Ipv6AddrRange};
+
 use super::group::Group;
 use super::model::{FirewallRequest, Kind, SmallestRule, Verdict};
 use super::{payload, words};
 use crate::flow::{Conversation, Outcome};
-use crate::matrix::{Atom, Matrix, Peer, RoleId, Row};
+use crate::matrix::{AddressRange, Atom, Matrix, Peer, RoleId, Row};
 use crate::wire::Transport;
 
 /// What a firewall team needs to know to open `atom` for `flow`.
@@ -39,19 +41,38 @@ pub(super) fn places(flow: &Conversation) -> String {
     }
 }
 
-/// A connection that would show whether a row works: from whom, to whom, to which TCP port. None where no
-/// single host plays a role, or every port is assigned as needed.
+/// A connection that would show whether a row works: from whom, to whom, to which TCP port. None where
+/// only wide networks or wildcards play a role, or every port is assigned as needed.
 pub(super) fn trial(matrix: &Matrix, row: &Row) -> Option<(String, String, u16)> {
     let host = |roles: &[RoleId]| {
         let roles: Vec<_> = roles.iter().filter_map(|role| matrix.role(*role)).collect();
-        let single = roles.iter().flat_map(|role| &role.addresses).find(|range| range.start() == range.end());
+        let ranges = || roles.iter().flat_map(|role| &role.addresses);
+        let single = ranges().find(|range| range.start() == range.end()).map(|range| *range.start());
         let name = || roles.iter().flat_map(|role| &role.names).find(|name| !name.contains('*')).cloned();
-        single.map(|range| range.start().to_string()).or_else(name)
+        single.or_else(|| ranges().find_map(listed)).map(|address| address.to_string()).or_else(name)
     };
     let port = |atom: &Atom| atom.service.rsplit(' ').next()?.strip_prefix("tcp/")?.parse().ok();
     let fixed = row.atoms.iter().filter(|atom| !atom.announced).find_map(port)?;
     Some((host(&row.from)?, host(&row.to)?, fixed))
 }
+
+/// A host of a range so narrow that a site means each address of it, such as neighbours in a list, which
+/// are one range by now. Of four and more the second: the first of a network is nobody's address.
+fn listed(range: &AddressRange) -> Option<IpAddr> {
+    let addresses = match (*range.start(), *range.end()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => IpAddrRange::V4(Ipv4AddrRange::new(first, last)),
+        (IpAddr::V6(first), IpAddr::V6(last)) => IpAddrRange::V6(Ipv6AddrRange::new(first, last)),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
+    };
+    match addresses.take(WIDE).count() {
+        WIDE.. => None,
+        4.. => { addresses }.nth(1),
+        0..4 => Some(*range.start()),
+    }
+}
+
+/// Addresses from which a range stands for a network, of which nobody says that each is in use.
+const WIDE: usize = 65;
 
 /// The smallest rule that would document a group; none for what no rule should be written for: scans,
 /// sweeps, protocols without ports, and flows that contradict the row that they fit.
@@ -155,4 +176,28 @@ impl End {
 /// A TOML string.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_range_has_a_host_to_try() {
+        let table = [
+            ("10.77.10.11", "10.77.10.12", Some("10.77.10.11")),
+            ("10.77.10.11", "10.77.10.13", Some("10.77.10.11")),
+            ("10.77.10.0", "10.77.10.3", Some("10.77.10.1")),
+            ("10.77.10.64", "10.77.10.127", Some("10.77.10.65")),
+            ("10.77.10.64", "10.77.10.128", None),
+            ("0.0.0.0", "255.255.255.255", None),
+            ("fd77:10::11", "fd77:10::12", Some("fd77:10::11")),
+            ("fd77:10::", "fd77:10::3f", Some("fd77:10::1")),
+            ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None),
+        ];
+        for (first, last, host) in table {
+            let range = first.parse().unwrap()..=last.parse().unwrap();
+            assert_eq!(listed(&range), host.map(|host| host.parse().unwrap()), "{first}-{last}");
+        }
+    }
 }

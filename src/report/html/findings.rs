@@ -51,7 +51,9 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: b
     page.raw(" ").text(&finding.summary).raw("</h3>\n");
     element(page, "<p>", &finding.detail, "</p>\n");
     if let Some(step) = step {
-        page.raw("<p class=\"step\"><b>Next:</b> ").text(&step.text).raw("</p>\n");
+        page.raw("<p class=\"step\"><b>Next:</b> ");
+        with_command(page, &step.text);
+        page.raw("</p>\n");
         step.rule.iter().for_each(|rule| smallest(page, rule));
     }
     page.raw("<ul class=\"facts\">");
@@ -75,6 +77,19 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: b
         }
     }
     page.raw("</ul>\n</li>\n");
+}
+
+/// Text whose first pair of backticks holds a command.
+fn with_command(page: &mut Markup, text: &str) {
+    let parts = text.split_once('`').and_then(|(before, rest)| Some((before, rest.split_once('`')?)));
+    match parts {
+        Some((before, (command, after))) => {
+            page.text(before).raw("<code>").text(command).raw("</code>").text(after);
+        }
+        None => {
+            page.text(text);
+        }
+    }
 }
 
 /// The smallest rule that would document what was found; shut until somebody asks, and open on paper.
