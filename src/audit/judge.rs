@@ -84,7 +84,8 @@ impl<'audit> Judge<'audit> {
         let mut judgement =
             verdict::judge(evidence, &Case { flow, facts, originator: &one, responder: &other, borne: &borne, pen });
         if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
-            judgement.reason = pen.write(|| format!("{} {}", judgement.reason, words::forgotten(forgotten)));
+            judgement.reason =
+                pen.write(|| format!("{}. {}", judgement.reason.trim_end_matches('.'), words::forgotten(forgotten)));
         }
         judgement
     }

@@ -242,7 +242,7 @@ fn an_address_that_the_site_forgot() {
         let lines = format!("{card}\n{flow}");
         assert_eq!(verdict(&lines, &matrix), expected, "{lines}");
         let judged = judge(&observation(&lines, 100), &matrix);
-        let unlisted = |finding: &Finding| finding.detail.contains("The site does not list fd00::5");
+        let unlisted = |finding: &Finding| finding.detail.contains(". The site does not list fd00::5");
         let told = judged.audit.findings.iter().any(unlisted);
         let gap = judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The site does not list fd00::5"));
         assert_eq!((told, gap), (expected.starts_with("unexpected"), expected.starts_with("unexpected")), "{lines}");
