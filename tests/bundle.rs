@@ -4,6 +4,10 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+#[path = "support/tree.rs"]
+mod tree;
+
+#[cfg(test)]
 mod bundles {
     use std::collections::{BTreeMap, BTreeSet};
     use std::fs;
@@ -12,6 +16,8 @@ mod bundles {
 
     use flowaudit::report::bundle::{Altered, Survey, VerifyingKey};
     use sha2::{Digest, Sha256};
+
+    use super::tree::files;
 
     const ROOT: &str = env!("CARGO_MANIFEST_DIR");
     const CAPTURE: &str = "fixtures/e-violations.pcap";
@@ -90,23 +96,6 @@ mod bundles {
         }
     }
 
-    fn members(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(inside) = folders.pop() {
-            for entry in fs::read_dir(inside).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-                    found.insert(name, fs::read(&path).unwrap());
-                }
-            }
-        }
-        found
-    }
-
     /// The survey with `bytes` in place of a member.
     fn with(survey: &Survey, member: &str, bytes: &[u8]) -> Survey {
         let mut survey = survey.clone();
@@ -127,7 +116,7 @@ mod bundles {
         let survey = Survey::read(&signed.at("bundle")).unwrap();
         let key = VerifyingKey::parse(&signed.public);
         assert!(survey.check(key.as_ref()).is_ok());
-        let members = members(&signed.at("bundle"));
+        let members = files(&signed.at("bundle"));
         assert_eq!(members.keys().map(String::as_str).collect::<Vec<_>>(), MEMBERS);
         // A linear congruential generator: the same places in every run, spread over the member.
         let mut random = 1_u64;
@@ -181,7 +170,7 @@ mod bundles {
         let signed = Signed::new();
         fs::create_dir(signed.at("again")).unwrap();
         signed.audit("again", &["--threads", "7", "-v"], &[("TZ", "Pacific/Auckland"), ("NO_COLOR", "1")]);
-        let (mut one, mut other) = (members(&signed.at("bundle")), members(&signed.at("again")));
+        let (mut one, mut other) = (files(&signed.at("bundle")), files(&signed.at("again")));
         for members in [&mut one, &mut other] {
             assert!(members.remove("SHA256SUMS.minisig").is_some());
         }

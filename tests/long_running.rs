@@ -12,21 +12,11 @@ mod long_running {
     use std::fs;
     use std::path::{Path, PathBuf};
     use std::process::Child;
-    use std::thread::sleep;
-    use std::time::{Duration, Instant};
 
     use flowaudit::capture::{Capture, Options};
     use serde_json::Value;
 
-    use super::cable::{Cable, ROOT, signal, text};
-
-    fn until(what: &str, mut done: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !done() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not come");
-            sleep(Duration::from_millis(20));
-        }
-    }
+    use super::cable::{Cable, ROOT, signal, text, until};
 
     /// Ends the watch; what it said on standard error.
     fn end(watch: Child) -> String {
@@ -56,7 +46,7 @@ mod long_running {
         let outputs = ["--json", json.to_str().unwrap(), "--flows", flows.to_str().unwrap()];
         let watch = cable.watch(&[&words[..], &outputs].concat());
         assert!(cable.replay(&["--loop=30", "--pps=3000"]).wait().unwrap().success());
-        until("a rotated log", || rotated(cable.room.path(), "flows", "jsonl").len() > 2);
+        until("a rotated log", 20, || rotated(cable.room.path(), "flows", "jsonl").len() > 2);
         end(watch);
         let audit = cable.json("live.json");
         assert_eq!(audit["totals"]["packets"], 30 * 678);
@@ -89,7 +79,7 @@ mod long_running {
         let watch = cable.watch(&[&words[..], &[json.to_str().unwrap()]].concat());
         assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
         let mut seen = std::collections::BTreeSet::new();
-        until("five rotations", || {
+        until("five rotations", 20, || {
             seen.extend(rotated(cable.room.path(), "live", "json"));
             seen.len() >= 5
         });
@@ -115,9 +105,9 @@ mod long_running {
             signal(&watch, "HUP");
         };
         rename(&text.replace("lab: corp.lab.test", "another name"));
-        until("the new site", || reloaded().len() == 1);
+        until("the new site", 20, || reloaded().len() == 1);
         rename("[site]\nname = 3\n");
-        until("the fault", || reloaded().len() == 2);
+        until("the fault", 20, || reloaded().len() == 2);
         let told = reloaded();
         assert_eq!((&told[0]["fault"], told[0]["sha256"] == told[1]["sha256"]), (&Value::Null, true), "{told:?}");
         assert!(told[1]["fault"].as_str().unwrap().contains("integer"), "{told:?}");
@@ -147,6 +137,8 @@ mod long_running {
         let process = watch.id().to_string();
         let runners = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
         let runner = runners.split_whitespace().next().expect("a process that runs the command").to_owned();
+        // It says that it begins with the interface open, and confines itself then: before any packet comes.
+        until("the sandbox", 20, || status(&process, "Seccomp") == "2");
         for (process, seccomp) in [(&process, "2"), (&runner, "0")] {
             assert_eq!(status(process, "Seccomp"), seccomp, "{process}");
             assert_eq!(status(process, "NoNewPrivs"), "1", "{process}");
@@ -155,12 +147,13 @@ mod long_running {
             }
         }
         assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
-        until("a run", || fs::read_to_string(&out).is_ok_and(|text| text.contains("\"finding\"")));
+        until("a run", 20, || fs::read_to_string(&out).is_ok_and(|text| text.contains("\"finding\"")));
         let said = end(watch);
         assert!(said.contains("landlock abi") && said.contains("seccomp "), "{said}");
         assert!(!said.contains("not get through"), "{said}");
-        until("the end of the runner", || !Path::new(&format!("/proc/{runner}")).exists());
+        until("the end of the runner", 20, || !Path::new(&format!("/proc/{runner}")).exists());
     }
+
     #[test]
     fn the_packets_behind_findings_are_saved() {
         let Some(cable) = Cable::lay() else { return };
@@ -173,7 +166,7 @@ mod long_running {
             files.sort();
             files
         };
-        until("saved packets", || !files().is_empty());
+        until("saved packets", 20, || !files().is_empty());
         end(watch);
         let audit = cable.json("live.json");
         let saved = files();

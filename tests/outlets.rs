@@ -16,22 +16,13 @@ mod telling {
     use std::path::Path;
     use std::process::{Child, Command, Output, Stdio};
     use std::thread::sleep;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use serde_json::Value;
 
-    use super::cable::{Cable, ROOT, signal, text};
+    use super::cable::{Cable, ROOT, signal, text, until};
 
     const SITE: [&str; 3] = ["--site", "fixtures/site.toml", "-q"];
-
-    /// Waits until `done`, for at most ten seconds.
-    fn until(what: &str, mut done: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !done() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{what} did not come");
-            sleep(Duration::from_millis(20));
-        }
-    }
 
     fn end(watch: Child) -> Output {
         signal(&watch, "INT");
@@ -167,7 +158,7 @@ mod telling {
         let Some(cable) = Cable::lay() else { return };
         let watch = replayed(&cable, &["--renew", "1s"]);
         let renewed = || cable.events().iter().filter(|event| event["event"] == "renewed").count();
-        until("renewal", || renewed() >= 2);
+        until("renewal", 10, || renewed() >= 2);
         end(watch);
     }
 
@@ -202,7 +193,7 @@ mod telling {
             curl.args(["netns", "exec", &cable.receiver, "curl", "-s", "http://127.0.0.1:9477/metrics"]);
             text(&curl.output().unwrap().stdout)
         };
-        until("the figure", || ask().contains("flowaudit_packets_total 678\n"));
+        until("the figure", 10, || ask().contains("flowaudit_packets_total 678\n"));
         check_page(&ask(), 678);
         end(watch);
         check_page(&fs::read_to_string(&file).unwrap(), 678);

@@ -7,6 +7,9 @@
 mod parallel;
 #[path = "support/shared.rs"]
 mod shared;
+#[cfg(test)]
+#[path = "support/tree.rs"]
+mod tree;
 
 #[cfg(test)]
 mod redaction {
@@ -16,11 +19,12 @@ mod redaction {
     use std::path::{Path, PathBuf};
     use std::process::{Command, Output};
 
-    use flowaudit::audit::Audit;
+    use flowaudit::audit::{Audit, OutageEntry};
     use flowaudit::capture::{Capture, Options};
+    use flowaudit::report::redact::{self, Key};
     use flowaudit::wire::LinkType;
 
-    use super::{parallel, shared};
+    use super::{parallel, shared, tree};
 
     const ROOT: &str = env!("CARGO_MANIFEST_DIR");
     const KEY: &str = "00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef\n";
@@ -99,20 +103,22 @@ mod redaction {
     }
 
     fn files(room: &Path) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![room.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = text(path.strip_prefix(room).unwrap());
-                    found.insert(name, String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
-                }
-            }
-        }
-        found
+        let lossy = |(name, bytes): (String, Vec<u8>)| (name, String::from_utf8_lossy(&bytes).into_owned());
+        tree::files(room).into_iter().map(lossy).collect()
+    }
+
+    #[test]
+    fn an_interface_that_was_down_is_called_as_its_input() {
+        let golden = fs::read_to_string(format!("{ROOT}/tests/golden/clean.json")).unwrap();
+        let mut audit: Audit = serde_json::from_str(&golden).unwrap();
+        audit.inputs[0].path = "wan-acme0".to_owned();
+        audit.quality.outages =
+            vec![OutageEntry { interface: "wan-acme0".to_owned(), from: "then".to_owned(), until: None }];
+        let key = Key::parse(KEY.trim()).unwrap();
+        let hidden = redact::redact(&key, &audit, None).unwrap();
+        assert!(!serde_json::to_string(&hidden).unwrap().contains("acme"));
+        assert_eq!(hidden.quality.outages[0].interface, hidden.inputs[0].path);
+        assert_eq!(redact::reveal(&key, &hidden).unwrap(), audit);
     }
 
     /// How an address may be written.

@@ -6,8 +6,12 @@
 #![cfg(target_os = "linux")]
 
 #[cfg(test)]
+#[path = "support/tree.rs"]
+mod tree;
+
+#[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::fs::{self, OpenOptions, Permissions};
     use std::io::{BufRead, BufReader, Write};
     use std::os::unix::fs::PermissionsExt;
@@ -15,6 +19,8 @@ mod tests {
     use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
     use tempfile::TempDir;
+
+    use super::tree::files;
 
     const ROOT: &str = env!("CARGO_MANIFEST_DIR");
     const PROGRAM: &str = env!("CARGO_BIN_EXE_flowaudit");
@@ -197,28 +203,14 @@ mod tests {
     ];
 
     /// Every output of an audit in a directory, by name.
-    fn outputs(room: &Path, sandbox: &str) -> Vec<(String, Vec<u8>)> {
+    fn outputs(room: &Path, sandbox: &str) -> BTreeMap<String, Vec<u8>> {
         let mut command = flowaudit(&["audit", CAPTURE, "fixtures/e-violations.pcap", "-q", "--sandbox", sandbox]);
         for (option, name) in OUTPUTS {
             command.arg(option).arg(room.join(name));
         }
         let output = command.args(SITE).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{sandbox}: {}", text(&output.stderr));
-        let mut all = Vec::new();
-        let mut folders = vec![room.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(room).unwrap().display().to_string();
-                    all.push((name, fs::read(path).unwrap()));
-                }
-            }
-        }
-        all.sort();
-        all
+        files(room)
     }
 
     #[test]
@@ -227,8 +219,7 @@ mod tests {
         assert!(open.len() > 15, "{}", open.len());
         for sandbox in ["best", "strict"] {
             let confined = outputs(room(0o777).path(), sandbox);
-            let names = |all: &[(String, Vec<u8>)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-            assert_eq!(names(&confined), names(&open), "{sandbox}");
+            assert!(confined.keys().eq(open.keys()), "{sandbox}: {:?}", confined.keys());
             for ((name, bytes), (_, expected)) in confined.iter().zip(&open) {
                 assert!(bytes == expected, "{sandbox}: {name} differs");
             }

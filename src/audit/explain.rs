@@ -12,7 +12,7 @@ pub use changes::Documents;
 use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{FlowVerdict, Verdict};
-use super::verdict::{self, Case, Evidence, Judgement};
+use super::verdict::{self, Evidence, Judgement};
 use super::{Kind, role_words, words};
 use crate::flow::Conversation;
 use crate::ledger::Observation;
@@ -118,40 +118,28 @@ fn considered<'audit>(
     documents: Documents<'_>,
 ) -> Vec<(RowId, ConsideredRow)> {
     let matrix = evidence.matrix;
-    let borne = evidence.names.of(flow);
-    let responder = borne.names();
-    let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
-    let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
-    let facts = Facts {
-        originator: Peer { address: flow.originator.address, names: &originator },
-        responder: Peer { address: flow.responder.address, names: &responder },
-        transport: flow.transport,
-        port: flow.responder.port,
-    };
-    let judgement = {
-        let (one, other) = (matrix.played(&facts.originator), matrix.played(&facts.responder));
-        let case = Case { flow, facts, originator: &one, responder: &other, borne: &borne, pen: Pen::Writes };
-        verdict::judge(evidence, &case)
-    };
-    let mut rows: Vec<(RowId, ConsideredRow)> = (0u32..)
-        .map(RowId)
-        .zip(&matrix.rows)
-        .map(|(id, row)| {
-            let mut cells = static_cells(matrix, row, &facts, documents);
-            if cells.iter().all(|cell| cell.fits) {
-                cells.push(proof(id, &judgement));
-            }
-            let pack = matrix.packs.get(row.pack);
-            let considered = ConsideredRow {
-                row: row.id.clone(),
-                pack: pack.map(|pack| pack.id.clone()).unwrap_or_default(),
-                audited: super::is_audited(matrix, id),
-                differing: cells.iter().filter(|cell| !cell.fits).count(),
-                cells,
-            };
-            (id, considered)
-        })
-        .collect();
+    let mut rows: Vec<(RowId, ConsideredRow)> = evidence.hear(flow, Pen::Writes, |case| {
+        let judgement = verdict::judge(evidence, case);
+        (0u32..)
+            .map(RowId)
+            .zip(&matrix.rows)
+            .map(|(id, row)| {
+                let mut cells = static_cells(matrix, row, &case.facts, documents);
+                if cells.iter().all(|cell| cell.fits) {
+                    cells.push(proof(id, &judgement));
+                }
+                let pack = matrix.packs.get(row.pack);
+                let considered = ConsideredRow {
+                    row: row.id.clone(),
+                    pack: pack.map(|pack| pack.id.clone()).unwrap_or_default(),
+                    audited: super::is_audited(matrix, id),
+                    differing: cells.iter().filter(|cell| !cell.fits).count(),
+                    cells,
+                };
+                (id, considered)
+            })
+            .collect()
+    });
     // Where only the evidence is wanting, the row is nearer than one that names somebody else.
     let documented =
         |row: &ConsideredRow| row.cells.iter().filter(|cell| DOCUMENTED.contains(&cell.cell)).any(|cell| !cell.fits);

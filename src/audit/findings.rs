@@ -66,8 +66,8 @@ fn id(kind: &str, row: &str, key: &str) -> String {
 }
 
 fn of_rows(rows: &Rows<'_>, results: &[RowResult]) -> Vec<Found> {
-    let all = (0u32..).map(RowId).zip(&rows.matrix.rows);
-    let audited = all.filter(|(id, _)| super::is_audited(rows.matrix, *id)).zip(results);
+    let all = (0u32..).map(RowId).zip(&rows.matrix().rows);
+    let audited = all.filter(|(id, _)| super::is_audited(rows.matrix(), *id)).zip(results);
     let mut found = Vec::new();
     for ((id, row), result) in audited {
         if result.status.is_finding() {
@@ -120,7 +120,7 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let weight = WEIGHTS.iter().find(|(verdict, through, _)| *verdict == key.verdict && *through == open);
     let heard = flows.iter().all(|flow| is_to_many(flow) && !super::is_icmp(flow.transport));
     let severity = if heard { Severity::Low } else { weight.map_or(Severity::High, |(_, _, severity)| *severity) };
-    let row = key.row.and_then(|row| rows.matrix.row(row)).map(|row| row.id.clone());
+    let row = key.row.and_then(|row| rows.matrix().row(row)).map(|row| row.id.clone());
     let stable = words::group_key(key);
     let summary = words::group_summary(group);
     let head =
@@ -128,7 +128,7 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let first = group.flows.first();
     let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason).unwrap_or_default();
     let finding = finding(rows, head, detail, flows);
-    let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix, group));
+    let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix(), group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
     Found { finding, flows: places(rows, flows), next }
 }
@@ -145,7 +145,7 @@ fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
         let flows = rows.observation.flows.iter().zip(judged);
         flows.filter(move |(_, j)| j.waiver == Some(Hit::Expired(index))).map(|(flow, _)| flow).collect::<Vec<_>>()
     };
-    let waivers = rows.matrix.waivers.iter().enumerate().map(|(index, waiver)| (waiver, late(index)));
+    let waivers = rows.matrix().waivers.iter().enumerate().map(|(index, waiver)| (waiver, late(index)));
     waivers
         .filter(|(_, flows)| !flows.is_empty())
         .map(|(waiver, flows)| {
@@ -251,7 +251,7 @@ fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding:
     match result.status {
         RowStatus::Blocked | RowStatus::Partial => requests(rows, id, atoms, finding),
         _ => {
-            let trial = rows.matrix.row(id).and_then(|row| super::next::trial(rows.matrix, row));
+            let trial = rows.matrix().row(id).and_then(|row| super::next::trial(rows.matrix(), row));
             let text = words::settle_row(result, trial.filter(|_| result.status == RowStatus::Missing).as_ref());
             vec![NextStep { finding: finding.to_owned(), text, ..NextStep::default() }]
         }
@@ -260,8 +260,8 @@ fn steps(rows: &Rows<'_>, id: RowId, atoms: &[u16], result: &RowResult, finding:
 
 /// One firewall request for each (source, destination, service) that is blocked.
 fn requests(rows: &Rows<'_>, id: RowId, atoms: &[u16], finding: &str) -> Vec<NextStep> {
-    let Some(row) = rows.matrix.row(id) else { return Vec::new() };
-    let reference = rows.matrix.packs.get(row.pack).map(|pack| pack.reference.as_str()).unwrap_or_default();
+    let Some(row) = rows.matrix().row(id) else { return Vec::new() };
+    let reference = rows.matrix().packs.get(row.pack).map(|pack| pack.reference.as_str()).unwrap_or_default();
     let mut requests = Vec::new();
     for atom in atoms {
         let Some(tally) = rows.tallies.get(&AtomId { row: id, atom: *atom }) else { continue };

@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use super::attributions::Sources;
 use super::grade::Pen;
 use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
-use super::names::Borne;
 use super::rows::Rows;
 use super::scope::Scope;
-use super::verdict::{self, Case, Evidence, Judgement};
+use super::verdict::{self, Evidence, Judgement};
 use super::waivers::Hit;
 use super::{attributions, errors, findings, quality, time, words};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{InputState, Observation};
-use crate::matrix::{Facts, Matrix, Peer, Severity};
+use crate::matrix::{Matrix, Severity};
 
 /// An audit, and the verdict on every flow of the observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +33,7 @@ pub struct Judged {
 pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
     let judge = Judge::new(observation, matrix);
     let judged = judge.all(observation, None);
-    let (mut audit, concerned) = write(observation, &judge, &judged);
-    let sources = Sources { observation, judged: &judged, judge: &judge };
-    (audit.names, audit.more_names) = attributions::names(&sources);
-    (audit.ports, audit.more_ports) = attributions::ports(&sources);
+    let (audit, concerned) = write(observation, &judge, &judged);
     Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect(), concerned }
 }
 
@@ -64,30 +60,18 @@ impl<'audit> Judge<'audit> {
 
     /// One flow, by itself.
     pub(super) fn one(&self, flow: &'audit Conversation, pen: Pen) -> Judgement {
-        let evidence = &self.evidence;
-        let borne: Borne<'_> = evidence.names.of(flow);
-        let responder = borne.names();
-        let known = evidence.names.known(flow.responder.address, flow.originator.address, flow.first);
-        let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
-        let facts = Facts {
-            originator: Peer { address: flow.originator.address, names: &originator },
-            responder: Peer { address: flow.responder.address, names: &responder },
-            transport: flow.transport,
-            port: flow.responder.port,
-        };
-        let matrix = evidence.matrix;
-        let (one, other) = (matrix.played(&facts.originator), matrix.played(&facts.responder));
-        let ends = (flow.originator.address, flow.responder.address);
-        if !self.scope.covers(ends, &one, &other) {
-            return bystander(pen);
-        }
-        let mut judgement =
-            verdict::judge(evidence, &Case { flow, facts, originator: &one, responder: &other, borne: &borne, pen });
-        if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
-            judgement.reason =
-                pen.write(|| format!("{}. {}", judgement.reason.trim_end_matches('.'), words::forgotten(forgotten)));
-        }
-        judgement
+        self.evidence.hear(flow, pen, |case| {
+            let ends = (flow.originator.address, flow.responder.address);
+            if !self.scope.covers(ends, case.originator, case.responder) {
+                return bystander(pen);
+            }
+            let mut judgement = verdict::judge(&self.evidence, case);
+            if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
+                let before = judgement.reason.trim_end_matches('.');
+                judgement.reason = pen.write(|| format!("{before}. {}", words::forgotten(forgotten)));
+            }
+            judgement
+        })
     }
 }
 
@@ -116,7 +100,9 @@ fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> 
     let rows = Rows::new(judge, observation, judged);
     let results = rows.results();
     let found = findings::all(&rows, &results, judged);
-    let quality = quality::assess(matrix, observation, judged, &results);
+    let quality = quality::assess(judge, observation, judged, &results);
+    let sources = Sources { observation, judged, judge };
+    let ((names, more_names), (ports, more_ports)) = (attributions::names(&sources), attributions::ports(&sources));
     let answer = match (found.is_empty(), quality.complete) {
         (false, _) => Answer::Findings,
         (true, true) => Answer::Clean,
@@ -138,10 +124,10 @@ fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> 
         waivers: waivers(observation, matrix, judged),
         totals: totals(observation, judged),
         quality,
-        names: Vec::new(),
-        more_names: 0,
-        ports: Vec::new(),
-        more_ports: 0,
+        names,
+        more_names,
+        ports,
+        more_ports,
         redaction: None,
     };
     (audit, concerned)

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::judge::Judge;
 use super::model::{Quality, RowResult, RowStatus, Verdict};
-use super::scope::Scope;
 use super::verdict::Judgement;
 use super::{continuity, time, words};
 use crate::flow::Outcome;
 use crate::ledger::{Counters, InputState, Observation};
-use crate::matrix::Matrix;
 
 /// Checks that every frame that was read is accounted for, once.
 ///
@@ -27,13 +26,19 @@ pub fn check_identity(counters: &Counters) -> Result<(), String> {
 }
 
 /// The quality box.
-pub(super) fn assess(matrix: &Matrix, observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> Quality {
+pub(super) fn assess(
+    judge: &Judge<'_>,
+    observation: &Observation,
+    judged: &[Judgement],
+    rows: &[RowResult],
+) -> Quality {
+    let matrix = judge.evidence.matrix;
     let counters = &observation.counters;
     let outcome = |outcome: Outcome| super::weight(observation.flows.iter().filter(|f| f.outcome == outcome));
     let reached = reached(counters);
     let out_of_scope = outside(observation, judged).min(reached);
     let mut gaps = gaps(observation, judged, rows);
-    gaps.extend(Scope::new(observation, matrix).forgotten().map(words::forgotten));
+    gaps.extend(judge.scope.forgotten().map(words::forgotten));
     let vantage = matrix.vantage.and_then(|role| matrix.role(role)).map(|role| role.id.clone());
     Quality {
         complete: gaps.is_empty(),

@@ -16,7 +16,6 @@ use crate::matrix::{AtomId, Matrix, Need, Row, RowId, Standing};
 /// What rows are judged by.
 pub(super) struct Rows<'audit> {
     pub(super) judge: &'audit Judge<'audit>,
-    pub(super) matrix: &'audit Matrix,
     pub(super) observation: &'audit Observation,
     pub(super) tallies: BTreeMap<AtomId, Tally<'audit>>,
     /// Unresolved flows that could belong to a row although nothing names it.
@@ -34,7 +33,7 @@ impl<'audit> Rows<'audit> {
         let folded = observation.counters.folded_flows > 0;
         let attention = continuity::attention(observation);
         let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
-        let mut rows = Self { judge, matrix, observation, tallies, nameless, folded, attention };
+        let mut rows = Self { judge, observation, tallies, nameless, folded, attention };
         for (flow, judgement) in observation.flows.iter().zip(judged) {
             for id in &judgement.verdict.atoms {
                 let Some(atom) = matrix.atom(*id) else { continue };
@@ -48,6 +47,11 @@ impl<'audit> Rows<'audit> {
             rows.doubts(flow.weight(), judgement);
         }
         rows
+    }
+
+    /// What they are held against.
+    pub(super) const fn matrix(&self) -> &'audit Matrix {
+        self.judge.evidence.matrix
     }
 
     fn doubts(&mut self, weight: u64, judgement: &Judgement) {
@@ -64,8 +68,8 @@ impl<'audit> Rows<'audit> {
 
     /// The rows of the audited packs, in document order.
     pub(super) fn results(&self) -> Vec<RowResult> {
-        let rows = (0u32..).map(RowId).zip(&self.matrix.rows);
-        rows.filter(|(id, _)| super::is_audited(self.matrix, *id)).map(|(id, row)| self.result(id, row)).collect()
+        let rows = (0u32..).map(RowId).zip(&self.matrix().rows);
+        rows.filter(|(id, _)| super::is_audited(self.matrix(), *id)).map(|(id, row)| self.result(id, row)).collect()
     }
 
     fn result(&self, id: RowId, row: &Row) -> RowResult {
@@ -89,9 +93,9 @@ impl<'audit> Rows<'audit> {
         };
         RowResult {
             id: row.id.clone(),
-            pack: self.matrix.packs.get(row.pack).map(|pack| pack.id.clone()).unwrap_or_default(),
-            from: super::role_words(self.matrix, &row.from),
-            to: super::role_words(self.matrix, &row.to),
+            pack: self.matrix().packs.get(row.pack).map(|pack| pack.id.clone()).unwrap_or_default(),
+            from: super::role_words(self.matrix(), &row.from),
+            to: super::role_words(self.matrix(), &row.to),
             purpose: row.purpose.clone(),
             need: words::need(row.need).to_owned(),
             status,
@@ -129,12 +133,12 @@ impl<'audit> Rows<'audit> {
             Standing::NotApplicable => return (RowStatus::NotApplicable, words::not_applicable()),
             Standing::NotObservable => return (RowStatus::NotObservable, words::not_observable()),
             Standing::Unbound(role) => {
-                let title = self.matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
+                let title = self.matrix().role(role).map(|role| role.title.as_str()).unwrap_or_default();
                 return (RowStatus::Unbound, words::unbound(title));
             }
             Standing::Live => {}
         }
-        if let Some(found) = self.doubted(id, row).or_else(|| lookups::assess(self.matrix, self.observation, row)) {
+        if let Some(found) = self.doubted(id, row).or_else(|| lookups::assess(self.matrix(), self.observation, row)) {
             return found;
         }
         let doubt = self.nameless.get(&id).copied().unwrap_or(0);

@@ -9,7 +9,7 @@ use super::rpc::Announced;
 use super::{nearest, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
 use crate::ledger::Observation;
-use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Played, Standing};
+use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Peer, Played, Standing};
 use crate::wire::Transport;
 
 /// What all flows of an audit are judged by.
@@ -24,6 +24,22 @@ impl<'audit> Evidence<'audit> {
     pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
         let names = Names::new(observation, matrix);
         Self { matrix, names, announced: Announced::new(&observation.announcements) }
+    }
+
+    /// Brings a flow before `court`: who its ends are, by which names, and which roles they play.
+    pub(super) fn hear<T>(&self, flow: &Conversation, pen: Pen, court: impl FnOnce(&Case<'_>) -> T) -> T {
+        let borne = self.names.of(flow);
+        let responder = borne.names();
+        let known = self.names.known(flow.responder.address, flow.originator.address, flow.first);
+        let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
+        let facts = Facts {
+            originator: Peer { address: flow.originator.address, names: &originator },
+            responder: Peer { address: flow.responder.address, names: &responder },
+            transport: flow.transport,
+            port: flow.responder.port,
+        };
+        let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
+        court(&Case { flow, facts, originator: &originator, responder: &responder, borne: &borne, pen })
     }
 }
 

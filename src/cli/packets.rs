@@ -55,12 +55,12 @@ pub fn check_whole(seen: &Observation, option: &str) -> Result<(), Failure> {
 /// The captures cannot be read again, are no longer what was audited, or `out` fails.
 pub fn write(out: &mut dyn Write, again: &Again<'_>, seen: &Observation, judged: &Judged) -> io::Result<()> {
     let mut captures = again.open()?;
-    let mut locator = Locator::new(seen, &packets::flows(judged));
+    let mut locator = Locator::new(seen, &packets::flows(judged, None));
     while let Some(frame) = captures.next().map_err(io::Error::other)? {
         locator.observe(&frame);
     }
     same(seen, &captures.finish().0)?;
-    let comments = packets::comments(seen, judged, &locator.finish());
+    let comments = packets::comments(seen, judged, &locator.finish(), None);
     let mut captures = again.open()?;
     let mut writer = Writer::new(out, PROGRAM, &seen.taps)?;
     while let Some(frame) = captures.next().map_err(io::Error::other)? {
@@ -86,5 +86,5 @@ fn same(seen: &Observation, again: &[Input]) -> io::Result<()> {
     Err(io::Error::other("a capture changed while it was read; audit it when nobody writes to it"))
 }
 
-/// What the file says wrote it.
-const PROGRAM: &str = concat!("flowaudit ", env!("CARGO_PKG_VERSION"));
+/// What such a file says wrote it.
+pub(super) const PROGRAM: &str = concat!("flowaudit ", env!("CARGO_PKG_VERSION"));

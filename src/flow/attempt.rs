@@ -2,6 +2,7 @@
 //! of the runs in their order, so it gives the same for a whole capture and for merged pieces.
 
 use super::key::{Address, End, Pair};
+use super::payload::Payloads;
 use super::record::Run;
 use super::seen::Seen;
 
@@ -68,6 +69,26 @@ impl<A: Address> Attempt<A> {
         let server = client.other();
         self.whole.seen.by(Seen::SYN_ACK, server) || *self.whole.payload.of(server) > 0
     }
+}
+
+/// The attempts of one key, whose runs come in order, each with the positions of its runs.
+pub(super) fn attempts<A: Address>(
+    runs: &[(usize, &Run<A>)],
+    payloads: &mut Payloads,
+) -> Vec<(Attempt<A>, Vec<usize>)> {
+    let mut attempts: Vec<(Attempt<A>, Vec<usize>)> = Vec::new();
+    for (position, run) in runs {
+        let mut run = (*run).clone();
+        payloads.settle(&mut run);
+        match attempts.last_mut() {
+            Some((attempt, positions)) if attempt.is_continued_by(&run) => {
+                attempt.join(&run);
+                positions.push(*position);
+            }
+            Some(_) | None => attempts.push((Attempt::new(run), vec![*position])),
+        }
+    }
+    attempts
 }
 
 fn is_closed<A: Address>(run: &Run<A>) -> bool {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, attempts};
 use super::flows::{Errors, converse};
 use super::interned::Interned;
 use super::key::{Address, AnyKey, End, Key};
@@ -161,23 +161,6 @@ impl Taking<'_> {
 
 const fn is_finished<A>(run: &Run<A>) -> bool {
     run.seen.by(Seen::FIN, End::Low) && run.seen.by(Seen::FIN, End::High)
-}
-
-/// The attempts of one key with the positions of their runs.
-fn attempts<A: Address>(runs: &[(usize, &Run<A>)], payloads: &mut Payloads) -> Vec<(Attempt<A>, Vec<usize>)> {
-    let mut attempts: Vec<(Attempt<A>, Vec<usize>)> = Vec::new();
-    for (position, run) in runs {
-        let mut run = (*run).clone();
-        payloads.settle(&mut run);
-        match attempts.last_mut() {
-            Some((attempt, positions)) if attempt.is_continued_by(&run) => {
-                attempt.join(&run);
-                positions.push(*position);
-            }
-            Some(_) | None => attempts.push((Attempt::new(run), vec![*position])),
-        }
-    }
-    attempts
 }
 
 /// The errors that are still needed, and those that came so late that their flow may yet come.

@@ -5,7 +5,7 @@
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
 
-use super::attempt::Attempt;
+use super::attempt::attempts;
 use super::key::{Address, End, Key};
 use super::packet::Packet;
 use super::payload::Payloads;
@@ -86,10 +86,10 @@ impl<A: Address> Table<A> {
         payloads: &mut Payloads,
         mut show: impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
     ) {
-        let mut again: Vec<&Run<A>> = Vec::new();
-        for run in &self.runs {
+        let mut again: Vec<(usize, &Run<A>)> = Vec::new();
+        for (position, run) in self.runs.iter().enumerate() {
             if run.is_again {
-                again.push(run);
+                again.push((position, run));
             } else if payloads.has_settled(run) {
                 show(run, None, payloads);
             } else {
@@ -98,9 +98,10 @@ impl<A: Address> Table<A> {
                 show(&run, None, payloads);
             }
         }
-        again.sort_by_key(|run| run.key);
-        for runs in again.chunk_by(|one, next| one.key == next.key) {
-            attempts(runs, payloads, &mut show);
+        for runs in by_key(&mut again).chunk_by(|one, next| one.1.key == next.1.key) {
+            let attempts = attempts(runs, payloads);
+            let next = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);
+            attempts.iter().zip(next).for_each(|((attempt, _), next)| show(&attempt.whole, next, payloads));
         }
     }
 
@@ -134,7 +135,7 @@ impl<A: Address> Table<A> {
     /// Its runs by key, those of one key in their order, each with its position.
     pub(super) fn by_key(&self) -> Vec<(usize, &Run<A>)> {
         let mut order: Vec<(usize, &Run<A>)> = self.runs.iter().enumerate().collect();
-        order.sort_by_key(|(_, run)| run.key);
+        by_key(&mut order);
         order
     }
 
@@ -165,28 +166,10 @@ impl<A: Address> Table<A> {
     }
 }
 
-/// Shows the attempts of one key, whose runs come in order.
-fn attempts<A: Address>(
-    runs: &[&Run<A>],
-    payloads: &mut Payloads,
-    show: &mut impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
-) {
-    let mut open: Option<Attempt<A>> = None;
-    for run in runs {
-        let mut run = (*run).clone();
-        payloads.settle(&mut run);
-        match &mut open {
-            Some(attempt) if attempt.is_continued_by(&run) => attempt.join(&run),
-            Some(attempt) => {
-                show(&attempt.whole, Some(run.first), payloads);
-                open = Some(Attempt::new(run));
-            }
-            None => open = Some(Attempt::new(run)),
-        }
-    }
-    if let Some(attempt) = &open {
-        show(&attempt.whole, None, payloads);
-    }
+/// Sorts runs by key; those of one key stay in their order.
+fn by_key<'order, 'run, A: Address>(order: &'order mut [(usize, &'run Run<A>)]) -> &'order [(usize, &'run Run<A>)] {
+    order.sort_by_key(|(_, run)| run.key);
+    order
 }
 
 #[inline]

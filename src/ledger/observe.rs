@@ -12,8 +12,7 @@ use super::own::Own;
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
 use crate::wire::{
-    Content, Course, Datagram, Fragments, Frame, FrameRef, LinkType, Plain, Timestamp, decode, is_tunnel_port, peel,
-    plain,
+    Content, Course, Datagram, Fragments, Frame, LinkType, Plain, Timestamp, decode, is_tunnel_port, peel, plain,
 };
 
 /// How a ledger is kept.
@@ -77,15 +76,8 @@ const ETHERNET_HEADER: u32 = 14;
 /// A frame that waits for a merge, with its bytes.
 #[derive(Clone, Debug)]
 pub(super) struct HeldFrame {
-    at: Timestamp,
-    link: LinkType,
-    tap: u32,
-    place: FrameRef,
+    frame: Frame<'static>,
     bytes: Box<[u8]>,
-    wire_length: u32,
-    course: Course,
-    packet_id: Option<u64>,
-    dropped: bool,
 }
 
 impl Ledger {
@@ -169,7 +161,7 @@ impl Ledger {
         if !self.options.continuation || !self.options.several_taps || self.counters.frames > 0 {
             return false;
         }
-        let early = self.head.first().is_none_or(|first| frame.at.since(first.at) <= HEAD_TIME);
+        let early = self.head.first().is_none_or(|first| frame.at.since(first.frame.at) <= HEAD_TIME);
         early && self.head.len() < HEAD_FRAMES
     }
 
@@ -289,32 +281,12 @@ impl Ledger {
 
 impl HeldFrame {
     fn new(frame: &Frame<'_>) -> Self {
-        Self {
-            at: frame.at,
-            link: frame.link,
-            tap: frame.tap,
-            place: frame.place,
-            bytes: frame.bytes.into(),
-            wire_length: frame.wire_length,
-            course: frame.course,
-            packet_id: frame.packet_id,
-            dropped: frame.dropped,
-        }
+        Self { frame: frame.without_bytes(), bytes: frame.bytes.into() }
     }
 
     /// The frame as it was read.
     pub(super) fn frame(&self) -> Frame<'_> {
-        Frame {
-            at: self.at,
-            link: self.link,
-            tap: self.tap,
-            place: self.place,
-            bytes: &self.bytes,
-            wire_length: self.wire_length,
-            course: self.course,
-            packet_id: self.packet_id,
-            dropped: self.dropped,
-        }
+        Frame { bytes: &self.bytes, ..self.frame }
     }
 }
 

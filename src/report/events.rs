@@ -112,6 +112,26 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The word for it when it alerts somebody; `None` for what only goes to the log of events.
+    #[must_use]
+    pub const fn alert(&self) -> Option<&'static str> {
+        match self {
+            Self::Finding { .. } => Some("finding"),
+            Self::Renewed { .. } => Some("renewed"),
+            Self::Flood { .. } => Some("flood"),
+            Self::Start { .. }
+            | Self::Row { .. }
+            | Self::Settled { .. }
+            | Self::Loss { .. }
+            | Self::Reloaded { .. }
+            | Self::Link { .. }
+            | Self::Clock { .. }
+            | Self::End { .. } => None,
+        }
+    }
+}
+
 /// What changed from `before` to `after`, in the order of the document, then of the findings.
 #[must_use]
 pub fn between(before: &Audit, after: &Audit) -> Vec<Event> {

@@ -8,18 +8,28 @@ use crate::audit::Judged;
 use crate::ledger::Observation;
 use crate::wire::FrameRef;
 
-/// Indices of every flow that a finding rests on.
+/// Indices of every flow that a finding rests on; with `only`, that the finding at this index does.
 #[must_use]
-pub fn flows(judged: &Judged) -> BTreeSet<u32> {
-    judged.concerned.iter().flatten().copied().collect()
+pub fn flows(judged: &Judged, only: Option<usize>) -> BTreeSet<u32> {
+    chosen(&judged.concerned, only).flat_map(|(_, flows)| flows).copied().collect()
+}
+
+/// All, or the one at `only`, each with its index.
+fn chosen<T>(all: &[T], only: Option<usize>) -> impl Iterator<Item = (usize, &T)> {
+    all.iter().enumerate().filter(move |(index, _)| only.is_none_or(|only| only == *index))
 }
 
 /// The comments of each packet behind a finding: those of its flows, as `located` places them, and
-/// those that it quotes as evidence, such as the ICMP error that blocked it.
+/// those that it quotes as evidence, such as the ICMP error that blocked it. `only` as for [`flows`].
 #[must_use]
-pub fn comments(seen: &Observation, judged: &Judged, located: &[(FrameRef, u32)]) -> BTreeMap<FrameRef, Vec<String>> {
+pub fn comments(
+    seen: &Observation,
+    judged: &Judged,
+    located: &[(FrameRef, u32)],
+    only: Option<usize>,
+) -> BTreeMap<FrameRef, Vec<String>> {
     let mut findings_of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (finding, flows) in judged.concerned.iter().enumerate() {
+    for (finding, flows) in chosen(&judged.concerned, only) {
         for flow in flows {
             findings_of.entry(*flow).or_default().push(finding);
         }
@@ -30,7 +40,7 @@ pub fn comments(seen: &Observation, judged: &Judged, located: &[(FrameRef, u32)]
             statements.entry(*place).or_default().entry(*finding).or_insert(Some(*flow));
         }
     }
-    for (number, finding) in judged.audit.findings.iter().enumerate() {
+    for (number, finding) in chosen(&judged.audit.findings, only) {
         for evidence in &finding.evidence {
             let input = seen.inputs.iter().position(|input| input.path == evidence.file);
             let Some(input) = input.and_then(|index| u32::try_from(index).ok()) else { continue };

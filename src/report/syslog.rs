@@ -29,14 +29,16 @@ pub struct Sender {
 /// The message of an alert; `None` for an event that is none.
 #[must_use]
 pub fn message(event: &Event, sender: &Sender) -> Option<String> {
-    let (severity, id, data, text) = match &event.what {
-        What::Finding { finding } => (severity(&finding.severity), "finding", of_finding(finding), &finding.summary),
-        What::Renewed { finding } => (severity(&finding.severity), "renewed", of_finding(finding), &finding.summary),
+    let id = event.what.alert()?;
+    let (severity, data, text) = match &event.what {
         What::Flood { findings, ids, .. } => {
             let all = ["high", "medium", "low"];
             let worst = all.into_iter().find(|name| event.flooded_by(name)).unwrap_or("low");
             let parameters = [("findings", findings.to_string()), ("ids", ids.join(" "))];
-            (severity(worst), "flood", element(&parameters), &event.line())
+            (severity(worst), element(&parameters), &event.line())
+        }
+        What::Finding { finding } | What::Renewed { finding } => {
+            (severity(&finding.severity), of_finding(finding), &finding.summary)
         }
         What::Start { .. }
         | What::Row { .. }

@@ -50,3 +50,21 @@ pub struct Frame<'block> {
     /// The capturing host marked this packet as dropped by itself (pcapng `epb_verdict`).
     pub dropped: bool,
 }
+
+impl Frame<'_> {
+    /// All but its bytes, to be kept: with them it is the frame again.
+    #[must_use]
+    pub const fn without_bytes(&self) -> Frame<'static> {
+        Frame {
+            at: self.at,
+            link: self.link,
+            tap: self.tap,
+            place: self.place,
+            bytes: &[],
+            wire_length: self.wire_length,
+            course: self.course,
+            packet_id: self.packet_id,
+            dropped: self.dropped,
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::PACK;
-use super::cable::{Cable, ROOT, run, signal, text};
+use super::cable::{Cable, ROOT, run, signal, text, until};
 
 /// The words with which nothing is wrong with the capture: look-ups of one client with one resolver.
 const CLEAN: [&str; 7] = [
@@ -45,14 +45,6 @@ fn told(cable: &Cable, kind: &str) -> Vec<Value> {
     cable.events().into_iter().filter(|event| event["event"] == kind).collect()
 }
 
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what} did not come");
-        sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn an_interface_that_was_down_leaves_a_gap_with_its_times() {
     let Some(cable) = Cable::lay() else { return };
@@ -64,9 +56,9 @@ fn an_interface_that_was_down_leaves_a_gap_with_its_times() {
     let link = |state: &str| run("ip", &format!("-n {} link set veth0 {state}", cable.receiver));
     let (audit, output) = watched(&cable, 3, || {
         link("down");
-        wait("the outage", || !told(&cable, "link").is_empty());
+        until("the outage", 10, || !told(&cable, "link").is_empty());
         link("up");
-        wait("its end", || told(&cable, "link").len() == 2);
+        until("its end", 10, || told(&cable, "link").len() == 2);
         assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
     });
     let outages = audit["quality"]["outages"].as_array().unwrap();
@@ -90,7 +82,7 @@ fn an_interface_that_stays_down_is_said_to_be() {
     let (audit, _) = watched(&cable, 3, || {
         // The other end is pulled: the carrier goes away.
         run("ip", &format!("-n {} link set veth0 down", cable.sender));
-        wait("the outage", || !told(&cable, "link").is_empty());
+        until("the outage", 10, || !told(&cable, "link").is_empty());
     });
     assert_eq!(audit["quality"]["outages"][0]["until"], Value::Null);
     let gaps = audit["quality"]["gaps"].as_array().unwrap();

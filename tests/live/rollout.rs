@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cable::{ROOT, have, run, text};
+use super::cable::{ROOT, have, run, text, until};
 
 const SERVER: &str = "10.99.0.5";
 const SERVICES: &str = "10.99.0.53";
@@ -173,7 +173,7 @@ impl Lan {
         command.args(["netns", "exec", &format!("{}-server", self.tag), env!("CARGO_BIN_EXE_flowaudit"), "watch"]);
         command.args(["-i", "eth0", "-q", "--events", &self.at(events)]).args(words);
         let child = command.current_dir(ROOT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        wait("the watch", || self.events(events).iter().any(|event| event["event"] == "start"));
+        until("the watch", 20, || self.events(events).iter().any(|event| event["event"] == "start"));
         child
     }
 
@@ -185,7 +185,7 @@ impl Lan {
     /// Waits until `row` comes out as `status`, and says when that was and why.
     fn turns(&self, row: &str, status: &str) -> String {
         let mut reason = None;
-        wait(&format!("{row} {status}"), || {
+        until(&format!("{row} {status}"), 20, || {
             let events = self.events("events.jsonl");
             let last = events.iter().rfind(|event| event["row"] == row);
             reason = last.filter(|last| last["to"] == status).map(|last| last["reason"].as_str().unwrap().to_owned());
@@ -204,14 +204,6 @@ impl Drop for Lan {
         for host in ["server", "services", "agent", "bridge"] {
             let _ = Command::new("ip").args(["netns", "del", &format!("{}-{host}", self.tag)]).status();
         }
-    }
-}
-
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not come");
-        sleep(Duration::from_millis(20));
     }
 }
 

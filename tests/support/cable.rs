@@ -140,3 +140,12 @@ pub fn text(bytes: &[u8]) -> String {
 pub fn signal(child: &Child, name: &str) {
     run("kill", &format!("-{name} {}", child.id()));
 }
+
+/// Waits until `done`, and fails when that takes longer than `seconds`.
+pub fn until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what} did not come");
+        sleep(Duration::from_millis(20));
+    }
+}

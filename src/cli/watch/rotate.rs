@@ -80,7 +80,7 @@ impl Rotation {
             let wait = u64::try_from(every.saturating_sub(since)).unwrap_or(u64::MAX);
             self.due = Instant::now() + Duration::from_nanos(wait);
         }
-        now.strftime("%Y%m%dT%H%M%SZ").to_string()
+        stamp(now)
     }
 
     /// Removes the oldest of the files that were written for `path`, until as many are left as are to be kept.
@@ -96,6 +96,11 @@ impl Rotation {
             let _ = fs::remove_file(directory.join(name));
         }
     }
+}
+
+/// `20261127T090000Z`.
+pub(super) fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// `audit.json` and a stamp make `audit-20261127T090000Z.json`.

@@ -3,7 +3,7 @@
 //! of frames is one stretch of memory that is written over from its start; what is kept of files has a
 //! bound in number and size, and the oldest go first.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,15 +11,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::args::WatchArguments;
-use crate::audit::{Audit, Judged};
+use super::rotate::stamp;
+use crate::audit::Judged;
 use crate::capture::Writer;
 use crate::cli::exit::{self, Failure};
+use crate::cli::packets::PROGRAM;
 use crate::cli::report::said;
 use crate::ledger::{Locator, Observation};
 use crate::report::atomic;
 use crate::report::events::{Event, What};
 use crate::report::packets;
-use crate::wire::{Course, Frame, FrameRef, LinkType};
+use crate::wire::Frame;
 
 /// Bytes of frames that are at hand.
 const RECENT: usize = 32 << 20;
@@ -91,8 +93,8 @@ impl Saves {
         self.waiting = waiting;
         for (id, _) in due {
             // A finding that no longer holds has no flows either.
-            if let Some(only) = only(judged, &id) {
-                self.write_one(seen, &only, &id);
+            if let Some(index) = judged.audit.findings.iter().position(|finding| finding.id == id) {
+                self.write_one(seen, judged, index, &id);
             }
         }
         if all && self.left_out > 0 {
@@ -100,17 +102,15 @@ impl Saves {
         }
     }
 
-    fn write_one(&mut self, seen: &Observation, judged: &Judged, id: &str) {
-        let wanted: BTreeSet<u32> = packets::flows(judged);
-        let mut locator = Locator::new(seen, &wanted);
+    fn write_one(&mut self, seen: &Observation, judged: &Judged, index: usize, id: &str) {
+        let mut locator = Locator::new(seen, &packets::flows(judged, Some(index)));
         self.recent.frames().for_each(|frame| locator.observe(&frame));
-        let comments = packets::comments(seen, judged, &locator.finish());
+        let comments = packets::comments(seen, judged, &locator.finish(), Some(index));
         let chosen = || self.recent.frames().filter_map(|frame| Some((comments.get(&frame.place)?, frame)));
         if chosen().next().is_none() {
             return;
         }
-        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        let path = self.folder.join(format!("{id}-{stamp}.pcapng"));
+        let path = self.folder.join(format!("{id}-{}.pcapng", stamp(Timestamp::now())));
         let written = atomic::write(&path, |out| {
             let mut writer = Writer::new(out, PROGRAM, &seen.taps)?;
             let mut room = self.most_bytes;
@@ -125,14 +125,6 @@ impl Saves {
         self.whole &= said(&path.display().to_string(), written);
         prune(&self.folder, self.most_files, self.most_bytes);
     }
-}
-
-/// What an audit says of one finding.
-fn only(judged: &Judged, id: &str) -> Option<Judged> {
-    let index = judged.audit.findings.iter().position(|finding| finding.id == id)?;
-    let findings = judged.audit.findings.get(index).into_iter().cloned().collect();
-    let concerned = judged.concerned.get(index).into_iter().cloned().collect();
-    Some(Judged { audit: Audit { findings, ..judged.audit.clone() }, flows: judged.flows.clone(), concerned })
 }
 
 /// Removes the oldest files until what is left is within the bounds; other files are not touched.
@@ -174,18 +166,11 @@ struct Recent {
     frames: VecDeque<Kept>,
 }
 
-/// A frame without its bytes.
+/// A frame, and where its bytes lie.
 struct Kept {
+    frame: Frame<'static>,
     from: usize,
     length: usize,
-    at: crate::wire::Timestamp,
-    link: LinkType,
-    tap: u32,
-    place: FrameRef,
-    wire_length: u32,
-    course: Course,
-    packet_id: Option<u64>,
-    dropped: bool,
 }
 
 impl Recent {
@@ -213,18 +198,7 @@ impl Recent {
             room.copy_from_slice(frame.bytes);
         }
         self.next = end;
-        self.frames.push_back(Kept {
-            from,
-            length,
-            at: frame.at,
-            link: frame.link,
-            tap: frame.tap,
-            place: frame.place,
-            wire_length: frame.wire_length,
-            course: frame.course,
-            packet_id: frame.packet_id,
-            dropped: frame.dropped,
-        });
+        self.frames.push_back(Kept { frame: frame.without_bytes(), from, length });
     }
 
     /// Forgets the oldest frames as long as they are such.
@@ -237,17 +211,8 @@ impl Recent {
     /// The frames, the oldest first.
     fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         self.frames.iter().filter_map(|kept| {
-            Some(Frame {
-                at: kept.at,
-                link: kept.link,
-                tap: kept.tap,
-                place: kept.place,
-                bytes: self.bytes.get(kept.from..kept.from.saturating_add(kept.length))?,
-                wire_length: kept.wire_length,
-                course: kept.course,
-                packet_id: kept.packet_id,
-                dropped: kept.dropped,
-            })
+            let bytes = self.bytes.get(kept.from..kept.from.saturating_add(kept.length))?;
+            Some(Frame { bytes, ..kept.frame })
         })
     }
 }
@@ -255,12 +220,10 @@ impl Recent {
 /// What a packet takes in a file beside its bytes, about.
 const OVERHEAD: usize = 200;
 
-/// What the files say wrote them.
-const PROGRAM: &str = concat!("flowaudit ", env!("CARGO_PKG_VERSION"));
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Course, FrameRef, LinkType};
 
     fn frame(number: u32, bytes: &[u8]) -> Frame<'_> {
         Frame {

@@ -64,15 +64,7 @@ fn name(page: &mut Markup, group: &[&NameEntry], several: bool) {
     page.raw("</td>\n<td data-label=\"Address\">");
     let addresses = words::listed(group.iter().filter_map(|entry| entry.address.as_deref()), MOST_ADDRESSES);
     page.text(if addresses.is_empty() { "none" } else { &addresses });
-    page.raw("</td>\n<td data-label=\"Rests on\">").text(&entry.how);
-    element(
-        page,
-        " <span class=\"quiet inline\">(",
-        &words::frames(&entry.evidence, several, MOST_FRAMES, "; "),
-        ")</span>",
-    );
-    contradictions(page, &entry.contradictions);
-    page.raw("</td>\n<td data-label=\"Used (UTC)\" class=\"seen\">");
+    rests_on(page, &entry.how, &words::frames(&entry.evidence, several, MOST_FRAMES, "; "), &entry.contradictions);
     let flows = group.iter().map(|entry| entry.flows).fold(0, u64::saturating_add);
     let first = group.iter().filter_map(|entry| entry.first.as_deref()).min();
     used(page, flows, first, group.iter().filter_map(|entry| entry.last.as_deref()).max());
@@ -94,17 +86,18 @@ fn port(page: &mut Markup, entry: &PortEntry, several: bool) {
         let id = if interface.name.is_some() { interface.id.as_str() } else { "" };
         element(page, "<span class=\"quiet\">", id, "</span>");
     }
-    page.raw("</td>\n<td data-label=\"Rests on\">").text(&words::attributed(entry));
-    element(
-        page,
-        " <span class=\"quiet inline\">(",
-        &words::frames(&entry.evidence, several, MOST_FRAMES, "; "),
-        ")</span>",
-    );
-    contradictions(page, &entry.contradictions);
-    page.raw("</td>\n<td data-label=\"Used (UTC)\" class=\"seen\">");
+    let frames = words::frames(&entry.evidence, several, MOST_FRAMES, "; ");
+    rests_on(page, &words::attributed(entry), &frames, &entry.contradictions);
     used(page, entry.flows, entry.first.as_deref(), entry.last.as_deref());
     page.raw("</td></tr>\n");
+}
+
+/// The cell that says what it rests on and what speaks against it, and the beginning of the next one.
+fn rests_on(page: &mut Markup, how: &str, frames: &str, against: &[String]) {
+    page.raw("</td>\n<td data-label=\"Rests on\">").text(how);
+    element(page, " <span class=\"quiet inline\">(", frames, ")</span>");
+    contradictions(page, against);
+    page.raw("</td>\n<td data-label=\"Used (UTC)\" class=\"seen\">");
 }
 
 fn strength(page: &mut Markup, word: &str) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::audit::{
     AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, InputEntry, InterfaceEntry, NameEntry, NextStep,
-    PackEntry, PeerResult, PortEntry, Quality, RowResult, SiteEntry, SmallestRule, WaiverResult,
+    OutageEntry, PackEntry, PeerResult, PortEntry, Quality, RowResult, SiteEntry, SmallestRule, WaiverResult,
 };
 
 /// What a text is.
@@ -75,11 +75,11 @@ pub(super) fn walk(audit: &Audit, turn: Turn<'_>) -> Audit {
 }
 
 fn of_input(input: &InputEntry, turn: Turn<'_>) -> InputEntry {
+    // The digest of a capture binds the audit to it, and nobody guesses a capture.
+    let InputEntry { path, sha256: _, bytes: _, packets: _, first: _, last: _, fault } = input;
     InputEntry {
-        path: turn(Class::Path, &input.path),
-        // The digest of a capture binds the audit to it, and nobody guesses a capture.
-        sha256: input.sha256.clone(),
-        fault: input.fault.as_deref().map(|fault| turn(Class::Sentence, fault)),
+        path: turn(Class::Path, path),
+        fault: fault.as_deref().map(|fault| turn(Class::Sentence, fault)),
         ..input.clone()
     }
 }
@@ -100,63 +100,94 @@ fn of_site(site: &SiteEntry, turn: Turn<'_>) -> SiteEntry {
 }
 
 fn of_pack(pack: &PackEntry, turn: Turn<'_>) -> PackEntry {
+    let PackEntry { id: _, title, version: _, reference, sha256, audited: _ } = pack;
     PackEntry {
-        title: turn(Class::Sentence, &pack.title),
-        reference: turn(Class::Sentence, &pack.reference),
-        sha256: turn(Class::Digest, &pack.sha256),
+        title: turn(Class::Sentence, title),
+        reference: turn(Class::Sentence, reference),
+        sha256: turn(Class::Digest, sha256),
         ..pack.clone()
     }
 }
 
 fn of_row(row: &RowResult, turn: Turn<'_>) -> RowResult {
+    let RowResult { id: _, pack: _, from, to, purpose, need: _, status: _, reason, atoms } = row;
     RowResult {
-        from: turn(Class::Sentence, &row.from),
-        to: turn(Class::Sentence, &row.to),
-        purpose: turn(Class::Sentence, &row.purpose),
-        reason: turn(Class::Sentence, &row.reason),
-        atoms: row.atoms.iter().map(|atom| of_atom(atom, turn)).collect(),
+        from: turn(Class::Sentence, from),
+        to: turn(Class::Sentence, to),
+        purpose: turn(Class::Sentence, purpose),
+        reason: turn(Class::Sentence, reason),
+        atoms: atoms.iter().map(|atom| of_atom(atom, turn)).collect(),
         ..row.clone()
     }
 }
 
 fn of_atom(atom: &AtomResult, turn: Turn<'_>) -> AtomResult {
-    let mut peers: Vec<PeerResult> = atom.peers.iter().map(|peer| of_peer(peer, turn)).collect();
+    let AtomResult {
+        service: _,
+        status: _,
+        optional: _,
+        flows: _,
+        established: _,
+        blocked: _,
+        peers,
+        more_peers: _,
+        first: _,
+        last: _,
+    } = atom;
+    let mut peers: Vec<PeerResult> = peers.iter().map(|peer| of_peer(peer, turn)).collect();
     peers.sort_by_key(|peer| peer.peer.split(' ').next().and_then(address));
     AtomResult { peers, ..atom.clone() }
 }
 
-fn of_peer(peer: &PeerResult, turn: Turn<'_>) -> PeerResult {
+fn of_peer(result: &PeerResult, turn: Turn<'_>) -> PeerResult {
+    let PeerResult { peer, flows: _, established: _, blocked: _, outcomes: _, reason, evidence } = result;
     PeerResult {
-        peer: turn(Class::Sentence, &peer.peer),
-        reason: peer.reason.as_deref().map(|reason| turn(Class::Sentence, reason)),
-        evidence: of_evidence(&peer.evidence, turn),
-        ..peer.clone()
+        peer: turn(Class::Sentence, peer),
+        reason: reason.as_deref().map(|reason| turn(Class::Sentence, reason)),
+        evidence: of_evidence(evidence, turn),
+        ..result.clone()
     }
 }
 
 fn of_evidence(evidence: &[EvidenceRef], turn: Turn<'_>) -> Vec<EvidenceRef> {
-    evidence.iter().map(|place| EvidenceRef { file: turn(Class::Path, &place.file), frame: place.frame }).collect()
+    let turned =
+        |EvidenceRef { file, frame }: &EvidenceRef| EvidenceRef { file: turn(Class::Path, file), frame: *frame };
+    evidence.iter().map(turned).collect()
 }
 
 fn of_finding(finding: &Finding, turn: Turn<'_>) -> Finding {
+    let Finding {
+        id,
+        kind: _,
+        severity: _,
+        rows: _,
+        summary,
+        detail,
+        flows: _,
+        packets: _,
+        first: _,
+        last: _,
+        evidence,
+    } = finding;
     Finding {
-        id: turn(Class::Finding, &finding.id),
-        summary: turn(Class::Sentence, &finding.summary),
-        detail: turn(Class::Sentence, &finding.detail),
-        evidence: of_evidence(&finding.evidence, turn),
+        id: turn(Class::Finding, id),
+        summary: turn(Class::Sentence, summary),
+        detail: turn(Class::Sentence, detail),
+        evidence: of_evidence(evidence, turn),
         ..finding.clone()
     }
 }
 
 fn of_step(step: &NextStep, turn: Turn<'_>) -> NextStep {
+    let NextStep { finding, text, request, rule } = step;
     NextStep {
-        finding: turn(Class::Finding, &step.finding),
-        text: turn(Class::Sentence, &step.text),
-        request: step.request.as_ref().map(|request| of_request(request, turn)),
-        rule: step.rule.as_ref().map(|rule| SmallestRule {
-            site: turn(Class::Sentence, &rule.site),
-            pack: turn(Class::Sentence, &rule.pack),
-            allows: turn(Class::Sentence, &rule.allows),
+        finding: turn(Class::Finding, finding),
+        text: turn(Class::Sentence, text),
+        request: request.as_ref().map(|request| of_request(request, turn)),
+        rule: rule.as_ref().map(|SmallestRule { site, pack, allows }| SmallestRule {
+            site: turn(Class::Sentence, site),
+            pack: turn(Class::Sentence, pack),
+            allows: turn(Class::Sentence, allows),
         }),
     }
 }
@@ -176,16 +207,56 @@ fn of_request(request: &FirewallRequest, turn: Turn<'_>) -> FirewallRequest {
 }
 
 fn of_waiver(waiver: &WaiverResult, turn: Turn<'_>) -> WaiverResult {
+    let WaiverResult { text, reason, owner, expires: _, flows: _ } = waiver;
     WaiverResult {
-        text: turn(Class::Sentence, &waiver.text),
-        reason: turn(Class::Whole, &waiver.reason),
-        owner: turn(Class::Whole, &waiver.owner),
+        text: turn(Class::Sentence, text),
+        reason: turn(Class::Whole, reason),
+        owner: turn(Class::Whole, owner),
         ..waiver.clone()
     }
 }
 
 fn of_quality(quality: &Quality, turn: Turn<'_>) -> Quality {
-    Quality { gaps: quality.gaps.iter().map(|gap| turn(Class::Sentence, gap)).collect(), ..quality.clone() }
+    let Quality {
+        complete: _,
+        gaps,
+        vantage: _,
+        first: _,
+        last: _,
+        span_seconds: _,
+        frames: _,
+        in_scope: _,
+        out_of_scope: _,
+        duplicates: _,
+        fragments_pending: _,
+        undecoded: _,
+        truncated: _,
+        drops: _,
+        dropped_by_host: _,
+        one_sided: _,
+        midstream: _,
+        folded: _,
+        missed_bytes: _,
+        time_inversions: _,
+        names_pushed_out: _,
+        names_unread: _,
+        kernel_drops: _,
+        interface_drops: _,
+        losses: _,
+        outages,
+        clock_steps: _,
+    } = quality;
+    Quality {
+        gaps: gaps.iter().map(|gap| turn(Class::Sentence, gap)).collect(),
+        outages: outages.iter().map(|outage| of_outage(outage, turn)).collect(),
+        ..quality.clone()
+    }
+}
+
+/// An interface that was watched is an input, and is called as that is.
+fn of_outage(outage: &OutageEntry, turn: Turn<'_>) -> OutageEntry {
+    let OutageEntry { interface, from: _, until: _ } = outage;
+    OutageEntry { interface: turn(Class::Path, interface), ..outage.clone() }
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -207,30 +278,60 @@ fn of_ports(ports: &[PortEntry], turn: Turn<'_>) -> Vec<PortEntry> {
 }
 
 fn of_name(entry: &NameEntry, turn: Turn<'_>) -> NameEntry {
+    let NameEntry {
+        client,
+        name,
+        address,
+        strength: _,
+        how,
+        resolver,
+        from: _,
+        until: _,
+        flows: _,
+        first: _,
+        last: _,
+        contradictions,
+        evidence,
+    } = entry;
     NameEntry {
-        client: turn(Class::Player, &entry.client),
-        name: turn(Class::Name, &entry.name),
-        address: entry.address.as_deref().map(|address| turn(Class::Player, address)),
-        how: turn(Class::Sentence, &entry.how),
-        resolver: entry.resolver.as_deref().map(|resolver| turn(Class::Player, resolver)),
-        contradictions: entry.contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
-        evidence: of_evidence(&entry.evidence, turn),
+        client: turn(Class::Player, client),
+        name: turn(Class::Name, name),
+        address: address.as_deref().map(|address| turn(Class::Player, address)),
+        how: turn(Class::Sentence, how),
+        resolver: resolver.as_deref().map(|resolver| turn(Class::Player, resolver)),
+        contradictions: contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
+        evidence: of_evidence(evidence, turn),
         ..entry.clone()
     }
 }
 
 fn of_port(entry: &PortEntry, turn: Turn<'_>) -> PortEntry {
+    let PortEntry {
+        client,
+        server,
+        port: _,
+        interfaces,
+        grade: _,
+        by: _,
+        at: _,
+        flows: _,
+        first: _,
+        last: _,
+        contradictions,
+        evidence,
+    } = entry;
     PortEntry {
-        client: turn(Class::Player, &entry.client),
-        server: turn(Class::Player, &entry.server),
-        interfaces: entry.interfaces.iter().map(|interface| of_interface(interface, turn)).collect(),
-        contradictions: entry.contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
-        evidence: of_evidence(&entry.evidence, turn),
+        client: turn(Class::Player, client),
+        server: turn(Class::Player, server),
+        interfaces: interfaces.iter().map(|interface| of_interface(interface, turn)).collect(),
+        contradictions: contradictions.iter().map(|why| turn(Class::Sentence, why)).collect(),
+        evidence: of_evidence(evidence, turn),
         ..entry.clone()
     }
 }
 
 /// UUIDs stay, and what is named after nobody; instances have names of the site's.
 fn of_interface(interface: &InterfaceEntry, turn: Turn<'_>) -> InterfaceEntry {
-    InterfaceEntry { id: turn(Class::Sentence, &interface.id), ..interface.clone() }
+    let InterfaceEntry { id, name: _, announced: _, bound: _ } = interface;
+    InterfaceEntry { id: turn(Class::Sentence, id), ..interface.clone() }
 }

@@ -27,7 +27,7 @@ use crate::audit::Audit;
 use crate::capture::live::Loss;
 use crate::cli::exit::{self, Failure};
 use crate::report::alerts::{Alerts, Told};
-use crate::report::events::{Event, What};
+use crate::report::events::Event;
 use crate::report::metrics::{Gauges, page};
 
 /// How often the file of metrics is replaced.
@@ -156,22 +156,7 @@ impl Outlets {
         if let Some(journal) = &mut self.journal {
             journal.tell(&told.event);
         }
-        if !told.alert {
-            return;
-        }
-        let kind = match told.event.what {
-            What::Renewed { .. } => "renewed",
-            What::Flood { .. } => "flood",
-            What::Finding { .. }
-            | What::Start { .. }
-            | What::Row { .. }
-            | What::Settled { .. }
-            | What::Loss { .. }
-            | What::Reloaded { .. }
-            | What::Link { .. }
-            | What::Clock { .. }
-            | What::End { .. } => "finding",
-        };
+        let Some(kind) = told.event.what.alert().filter(|_| told.alert) else { return };
         let number = self.gauges.alerts.entry(kind).or_default();
         *number = number.saturating_add(1);
         if let Some(syslog) = &mut self.syslog {
