@@ -70,8 +70,8 @@ pair() {
 peak() {
   local said
   said=$(benches/memory.sh "$3" "${full}MB") || { echo "$1: left out" >&2; return; }
-  awk -v what="$1" -v bar="$2" '{
-    sub(/^.*peak /, ""); printf "| %s | %d | | %s | %s |\n", what, $1, bar, $1 + 0 <= bar ? "met" : "missed" }' <<<"$said"
+  awk -v what="$1" -v bar="$2" '/ peak / {
+    sub(/^.* peak /, ""); printf "| %s | %d | | %s | %s |\n", what, $1, bar, $1 + 0 <= bar ? "met" : "missed" }' <<<"$said"
 }
 
 w1=$(made W1 $full)
