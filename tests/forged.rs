@@ -9,7 +9,7 @@ mod attacks {
     use std::ops::Range;
 
     use flowaudit::audit::{self, Judged, Verdict};
-    use flowaudit::ledger::{Ledger, Observation, Options};
+    use flowaudit::ledger::{Bounds, Ledger, Observation, Options};
     use flowaudit::matrix::{Matrix, Site};
     use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
@@ -94,6 +94,11 @@ mod attacks {
         fn piece(&self, frames: Range<usize>) -> Ledger {
             let continuation = frames.start > 0;
             let mut ledger = Ledger::new(Options { continuation, ..Options::default() });
+            self.feed(&mut ledger, frames);
+            ledger
+        }
+
+        fn feed(&self, ledger: &mut Ledger, frames: Range<usize>) {
             for (number, (at, bytes)) in (1..).zip(&self.0).skip(frames.start).take(frames.len()) {
                 ledger.observe(&Frame {
                     at: Timestamp::from_nanoseconds(at * 1_000_000),
@@ -107,7 +112,6 @@ mod attacks {
                     dropped: false,
                 });
             }
-            ledger
         }
 
         /// The verdict on the last flow, and the kinds of the findings that are no flows'.
@@ -158,6 +162,8 @@ mod attacks {
         /// The hello is encrypted, and the name that it shows is the provider's.
         sealed: bool,
         target: [u8; 4],
+        /// From where the flow comes.
+        from_port: u16,
     }
 
     fn genuine() -> Lookup {
@@ -180,6 +186,7 @@ mod attacks {
             hello: Some(NAME),
             sealed: false,
             target: CLOUD,
+            from_port: 50_000,
         }
     }
 
@@ -210,7 +217,7 @@ mod attacks {
             for (at, from, to, bytes) in said.iter().filter(|it| !late || it.0 <= self.at[2]) {
                 wire.udp(*at, *from, *to, bytes);
             }
-            wire.tcp(self.at[2], (CLIENT, 50_000), (self.target, 443), &flow);
+            wire.tcp(self.at[2], (CLIENT, self.from_port), (self.target, 443), &flow);
             for (at, from, to, bytes) in said.iter().filter(|it| late && it.0 > self.at[2]) {
                 wire.udp(*at, *from, *to, bytes);
             }
@@ -373,23 +380,76 @@ mod attacks {
         check(16, true, false, (Verdict::Expected, 1));
     }
 
-    /// Beyond the budget of messages a second, contradicting answer is not seen: nothing goes by a name.
-    #[test]
-    fn beyond_the_budget_of_messages_nothing_goes_by_a_name() {
-        // One more than fits, so that a third message about the flow's name would not be read.
-        let flood = 262_143;
+    /// One more message than fits, so that a third one about the flow's name is not read.
+    const FLOOD: usize = 262_142;
+
+    /// Questions of somebody else until the budget is all but used up, then a look-up whose answer comes twice.
+    fn flooded() -> Wire {
         let mut wire = Lookup { at: [2_000, 2_020, 3_000], ..genuine() }.wire();
         let answer = wire.0[1].clone();
         wire.0.insert(2, answer);
         let question = [&[0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &encoded("x.example")[..], &[0, 1, 0, 1]].concat();
         let mut early = Wire::default();
         early.udp(0, (OTHER, 4000), (SERVER, 53), &question);
-        wire.0.splice(0..0, std::iter::repeat_n(early.0.remove(0), flood - 1));
+        wire.0.splice(0..0, std::iter::repeat_n(early.0.remove(0), FLOOD));
+        wire
+    }
+
+    /// Beyond the budget of messages a second, contradicting answer is not seen: nothing goes by a name.
+    #[test]
+    fn beyond_the_budget_of_messages_nothing_goes_by_a_name() {
+        let wire = flooded();
         let judged = wire.judge();
         let quality = &judged.audit.quality;
         assert_eq!((judged.flows.last().unwrap().verdict, quality.names_unread), (Verdict::Unresolved, 1));
         assert!(quality.gaps.iter().any(|gap| gap.contains("budget for names")), "{:?}", quality.gaps);
-        wire.check_pieces(std::iter::once(flood / 2));
+        wire.check_pieces(std::iter::once(FLOOD / 2));
+    }
+
+    /// A watch that folds what is over reads names again: at once where a flow states the name that a new
+    /// look-up gave, and else when nothing that was lost can hold any more.
+    #[test]
+    fn a_watch_gets_over_a_flood_of_messages() {
+        const MINUTE: i64 = 60_000;
+        const DAY: i64 = 24 * 60 * MINUTE;
+        const BOUNDS: Bounds = Bounds { flows: 400, memory: 3_600_000_000_000 };
+        let asked = |at: i64| Lookup { at: [at, at + 20, at + 1000], ..genuine() };
+        let unasked = |at: i64| Lookup { asked: None, addresses: Vec::new(), ..asked(at) };
+        let silent = |at: i64| Lookup { hello: None, ..asked(at) };
+        let raced = Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..asked(90 * MINUTE) };
+        let cases = [
+            ("too close to the loss", asked(MINUTE), Verdict::Unresolved),
+            ("by what was known before", unasked(2 * MINUTE), Verdict::Unresolved),
+            ("an hour later", asked(60 * MINUTE), Verdict::Expected),
+            ("by DNS only", silent(61 * MINUTE), Verdict::Unresolved),
+            ("a race", raced, Verdict::Mismatched),
+            ("by DNS only, in a day", silent(DAY + 6 * MINUTE), Verdict::Expected),
+        ];
+        let matrix = Matrix::load(&Site::parse("forged", SITE).unwrap()).unwrap();
+        let mut wire = flooded();
+        let before = wire.0.len();
+        for (port, (_, lookup, _)) in (50_001..).zip(&cases) {
+            wire.0.extend(Lookup { from_port: port, ..lookup.clone() }.wire().0);
+        }
+        let mut ledger = wire.piece(0..before);
+        assert!(ledger.is_full(BOUNDS));
+        let seen = ledger.settle();
+        let judged = audit::judge(&seen, &matrix);
+        let now = Timestamp::from_nanoseconds(MINUTE * 2_000_000);
+        ledger.close(now, BOUNDS, &seen, |at| judged.flows[at].stance());
+        assert!(!ledger.is_full(BOUNDS));
+        wire.feed(&mut ledger, before..wire.0.len());
+        let seen = ledger.settle();
+        let judged = audit::judge(&seen, &matrix);
+        assert_eq!(judged.audit.quality.names_unread, 1);
+        let verdict = |port: u16| {
+            let place = seen.flows.iter().position(|flow| flow.originator.port == port).unwrap();
+            judged.flows[place].verdict
+        };
+        assert_eq!(verdict(50_000), Verdict::Unresolved, "the flow behind the loss");
+        for (port, (what, _, expected)) in (50_001..).zip(&cases) {
+            assert_eq!(verdict(port), *expected, "{what}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::verdict::Case;
 use super::{payload, words};
 use crate::dissect::{Application, Claim, ClaimSource};
 use crate::flow::Conversation;
-use crate::ledger::{Binding, Observation, Resolution, ResolutionResult};
+use crate::ledger::{Binding, NameGap, Observation, Resolution, ResolutionResult};
 use crate::matrix::{Basis, Facts, Matrix, Peer, Standing};
 use crate::wire::{Timestamp, Transport};
 
@@ -27,8 +27,8 @@ pub(super) struct Names<'audit> {
     raced: BTreeMap<&'audit str, &'audit Resolution>,
     /// Answers of servers that the site does not let the client ask.
     refused: Vec<&'audit Binding>,
-    /// From here on not every answer was kept.
-    unread_from: Option<Timestamp>,
+    /// Times of which not every answer was kept.
+    gaps: &'audit [NameGap],
 }
 
 /// What is known of the names of one flow's responder.
@@ -47,7 +47,7 @@ impl<'audit> Names<'audit> {
     /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
     pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
         let mut allowed = BTreeMap::new();
-        let mut names = Self { unread_from: observation.names_unread_from, ..Self::default() };
+        let mut names = Self { gaps: &observation.name_gaps, ..Self::default() };
         let mirror = matrix.vantage.is_none();
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
@@ -120,11 +120,22 @@ impl<'audit> Names<'audit> {
             return Graded::undecided(case.pen.write(|| words::pushed_out(name, gone.answer)));
         }
         match graded.grade {
-            Grade::Fits(_) if self.unread_from.is_some_and(|from| from <= case.flow.first) => {
+            Grade::Fits(_) if self.is_doubted(name, case) => {
                 Graded::undecided(case.pen.write(|| words::names_unread(name)))
             }
             Grade::Fits(_) | Grade::Contradicted(_) | Grade::Undecided | Grade::Absent => graded,
         }
+    }
+
+    /// Whether an answer that was not kept could speak against this name. It could not where the flow states
+    /// the name, and this client was given it by a look-up of which nothing was lost.
+    fn is_doubted(&self, name: &str, case: &Case<'_>) -> bool {
+        let (flow, claims) = (case.flow, &case.borne.claims);
+        let own = self.by_address.get(&(flow.originator.address, flow.responder.address));
+        let given = || own.into_iter().flatten().filter(|given| given.name == name && given.holds(flow.first));
+        let stated =
+            |gap: &NameGap| claims.iter().any(|claim| claim.name == name) && given().any(|g| gap.spares(g.from));
+        self.gaps.iter().any(|gap| gap.reaches(flow.first) && !stated(gap))
     }
 
     fn grade_known(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {

@@ -110,7 +110,8 @@ impl Ledger {
         }
         let spoken = self.names.take_settled(since);
         self.closed.knowledge.hear(&[], &spoken);
-        self.closed.knowledge.forget(now, bounds.memory, &seen.flows);
+        let unread: Vec<_> = self.names.gaps().collect();
+        self.closed.knowledge.forget(now, bounds.memory, &seen.flows, &unread);
         self.directory.compact();
         folded
     }

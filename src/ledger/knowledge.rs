@@ -1,12 +1,12 @@
 //! What was said of names and announced ports, as it stands once its packets need no longer be paired:
 //! the same thing said again and again is one entry, and what has run out and explains no flow that is
-//! held is forgotten. What is forgotten makes nothing expected: it no longer held.
+//! held is forgotten. What is forgotten makes nothing expected: it no longer held, or it leaves a gap.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use super::names::Names;
-use super::{Announcement, Binding, Resolution, announcements};
+use super::names::{Names, gap};
+use super::{Announcement, Binding, NameGap, Resolution, ResolutionResult, announcements};
 use crate::dissect::Payload;
 use crate::flow::{Conversation, Stream};
 use crate::wire::Timestamp;
@@ -22,6 +22,9 @@ pub(super) struct Knowledge {
     pub(super) bindings: Vec<Binding>,
     pub(super) resolutions: Vec<Resolution>,
     pub(super) announcements: Vec<Announcement>,
+    /// When bindings began and ended that were let go although they held, and how many they were.
+    pub(super) gaps: Vec<NameGap>,
+    pub(super) let_go: u64,
 }
 
 impl Knowledge {
@@ -43,20 +46,26 @@ impl Knowledge {
         self.bindings.append(&mut later.bindings);
         self.resolutions.append(&mut later.resolutions);
         self.announcements.append(&mut later.announcements);
+        self.gaps.append(&mut later.gaps);
+        self.let_go = self.let_go.saturating_add(later.let_go);
     }
 
     /// Makes one of what was said again, and forgets what ran out longer than `memory` ago, where none of
-    /// `flows` rests on it.
-    pub(super) fn forget(&mut self, now: Timestamp, memory: i64, flows: &[Conversation]) {
+    /// `flows` rests on it. `unread` are the times of messages that were not kept.
+    pub(super) fn forget(&mut self, now: Timestamp, memory: i64, flows: &[Conversation], unread: &[NameGap]) {
         let starts = Starts::of(flows);
         let horizon = now.plus(memory.saturating_neg());
-        self.bindings = spans(std::mem::take(&mut self.bindings));
+        self.bindings = spans(std::mem::take(&mut self.bindings), unread);
         self.bindings.retain(|binding| binding.until >= horizon || starts.rest_on(binding));
         self.announcements = latest_and_needed(std::mem::take(&mut self.announcements), horizon, &starts);
         self.resolutions = first_and_last(std::mem::take(&mut self.resolutions));
-        keep_latest(&mut self.bindings, |binding| binding.until);
+        let let_go = keep_latest(&mut self.bindings, |binding| binding.until);
+        self.let_go = self.let_go.saturating_add(u64::try_from(let_go.len()).unwrap_or(u64::MAX));
+        self.gaps.extend(let_go.iter().map(|binding| NameGap::of_binding(binding.from, binding.until)));
+        self.gaps = gap::in_order(std::mem::take(&mut self.gaps));
         keep_latest(&mut self.announcements, |announcement| announcement.at);
-        keep_latest(&mut self.resolutions, |resolution| resolution.asked);
+        // Contradicting answers stay longest: they speak against a name for good.
+        keep_latest(&mut self.resolutions, |asked| (asked.result == ResolutionResult::Conflicting, asked.asked));
     }
 }
 
@@ -98,13 +107,16 @@ fn any_within(times: &[Timestamp], from: Timestamp, until: Timestamp) -> bool {
     times.get(times.partition_point(|time| *time < from)).is_some_and(|time| *time < until)
 }
 
-/// Bindings of the same name that follow each other without a gap become one.
-fn spans(mut bindings: Vec<Binding>) -> Vec<Binding> {
+/// Bindings of the same name that follow each other become one, unless messages were lost in between:
+/// then what came behind is worth more.
+fn spans(mut bindings: Vec<Binding>, unread: &[NameGap]) -> Vec<Binding> {
     bindings.sort_by(|a, b| key_of(a).cmp(&key_of(b)).then_with(|| (a.from, a.answer).cmp(&(b.from, b.answer))));
     let mut spans: Vec<Binding> = Vec::with_capacity(bindings.len());
+    let parted = |from: Timestamp, until: Timestamp| unread.iter().any(|gap| !gap.spares(from) && gap.spares(until));
     for binding in bindings {
+        let follows = |span: &Binding| binding.from <= span.until && !parted(span.from, binding.from);
         match spans.last_mut() {
-            Some(span) if key_of(span) == key_of(&binding) && binding.from <= span.until => {
+            Some(span) if key_of(span) == key_of(&binding) && follows(span) => {
                 span.until = span.until.max(binding.until);
             }
             Some(_) | None => spans.push(binding),
@@ -146,11 +158,11 @@ fn first_and_last(mut all: Vec<Resolution>) -> Vec<Resolution> {
     let mut groups: BTreeMap<_, (Resolution, Option<Resolution>)> = BTreeMap::new();
     for resolution in all {
         let ended = match resolution.result {
-            super::ResolutionResult::Resolved => (0, 0),
-            super::ResolutionResult::Empty => (1, 0),
-            super::ResolutionResult::Failed(code) => (2, code),
-            super::ResolutionResult::Unanswered => (3, 0),
-            super::ResolutionResult::Conflicting => (4, 0),
+            ResolutionResult::Resolved => (0, 0),
+            ResolutionResult::Empty => (1, 0),
+            ResolutionResult::Failed(code) => (2, code),
+            ResolutionResult::Unanswered => (3, 0),
+            ResolutionResult::Conflicting => (4, 0),
         };
         let key = (resolution.client, resolution.resolver, resolution.name.clone(), resolution.kind, ended);
         match groups.get_mut(&key) {
@@ -161,11 +173,13 @@ fn first_and_last(mut all: Vec<Resolution>) -> Vec<Resolution> {
     groups.into_values().flat_map(|(first, last)| [Some(first), last]).flatten().collect()
 }
 
-fn keep_latest<T>(all: &mut Vec<T>, time: impl Fn(&T) -> Timestamp) {
-    if all.len() > MOST {
-        all.sort_by_key(&time);
-        all.drain(..all.len().saturating_sub(MOST));
+/// Lets go of the oldest where there are too many.
+fn keep_latest<T, Order: Ord>(all: &mut Vec<T>, order: impl Fn(&T) -> Order) -> Vec<T> {
+    if all.len() <= MOST {
+        return Vec::new();
     }
+    all.sort_by_key(&order);
+    all.drain(..all.len().saturating_sub(MOST)).collect()
 }
 
 #[cfg(test)]
@@ -229,7 +243,7 @@ mod tests {
         let bindings = spans.iter().map(|(from, until)| binding(*from, *until)).collect();
         let mut knowledge = Knowledge { bindings, ..Knowledge::default() };
         let flows: Vec<Conversation> = flows.iter().map(|first| flow(*first)).collect();
-        knowledge.forget(at(now), 3600 * 1_000_000_000, &flows);
+        knowledge.forget(at(now), 3600 * 1_000_000_000, &flows, &[]);
         let found: Vec<_> = knowledge.bindings.iter().map(|binding| (binding.from, binding.until)).collect();
         let left: Vec<_> = left.iter().map(|(from, until)| (at(*from), at(*until))).collect();
         assert_eq!(found, left, "{spans:?} at {now} with {flows:?}");
@@ -245,5 +259,24 @@ mod tests {
         // A flow that is held rests on it, whenever that was.
         check(&[(10, 100), (500, 600)], 9999, &[50, 700], &[(10, 100)]);
         check(&[(10, 100), (500, 600)], 9999, &[100, 499], &[]);
+    }
+
+    #[test]
+    fn what_is_let_go_while_it_holds_leaves_a_gap() {
+        let numbered = |number: usize| Binding { name: format!("n{number}.example"), ..binding(10, 9_000) };
+        let bindings = (0..MOST).map(numbered).chain([binding(20, 8_000)]).collect();
+        let mut knowledge = Knowledge { bindings, ..Knowledge::default() };
+        knowledge.forget(at(700), 3600 * 1_000_000_000, &[], &[]);
+        assert_eq!((knowledge.bindings.len(), knowledge.let_go), (MOST, 1));
+        assert_eq!(knowledge.gaps, [NameGap::of_binding(at(20), at(8_000))]);
+    }
+
+    #[test]
+    fn spans_are_parted_where_messages_were_lost() {
+        let both = || vec![binding(10, 900), binding(700, 1600)];
+        for (lost, spans_left) in [(None, 1), (Some(300), 2), (Some(650), 1), (Some(800), 1)] {
+            let unread: Vec<_> = lost.map(|lost| NameGap::of_message(at(lost))).into_iter().collect();
+            assert_eq!(spans(both(), &unread).len(), spans_left, "{lost:?}");
+        }
     }
 }

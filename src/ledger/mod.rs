@@ -34,6 +34,7 @@ mod tests;
 pub use close::Bounds;
 pub use continuity::{CLOCK_SET, ClockStep, Losses, Lost, Outage};
 pub use locate::Locator;
+pub use names::gap::NameGap;
 pub use observation::{
     Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
     Resolution, ResolutionResult, TapInfo,

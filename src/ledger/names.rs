@@ -3,11 +3,13 @@
 //! and paired when the ledger settles, so that a question and its answer may lie in two pieces.
 //! Whether the resolver plays the DNS role is for the audit.
 
+pub(super) mod gap;
 mod lookup;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use gap::NameGap;
 use lookup::{Lookup, pair};
 
 use super::{Binding, Resolution, ResolutionResult};
@@ -19,8 +21,8 @@ use crate::wire::{FrameRef, Timestamp};
 /// An address and a port.
 type End = (IpAddr, u16);
 
-/// Messages kept, and their bytes in memory; what comes beyond that is counted, and nothing that starts
-/// from then on goes by a name.
+/// Messages kept, and their bytes in memory; what comes beyond that is counted, and leaves a gap until
+/// those that were kept have become knowledge.
 const MAX_MESSAGES: usize = 262_144;
 const MAX_BYTES: usize = 128 * 1024 * 1024;
 /// Port of DNS.
@@ -44,9 +46,10 @@ pub(super) struct Names {
     spoken: Vec<Spoken>,
     /// Bytes of memory that they take.
     held: usize,
-    /// Messages beyond the budget, and the time of the earliest of them.
+    /// Messages beyond the budget, and when they came: the gaps that ended, and the one that lasts.
     unread: u64,
-    unread_from: Option<Timestamp>,
+    gaps: Vec<NameGap>,
+    lasting: Option<NameGap>,
     /// Questions to and answers of SQL Server browsers.
     pub(super) browsing: Vec<Browsed>,
     /// Some were not kept: one of them could have contradicted those that were.
@@ -57,9 +60,9 @@ pub(super) struct Names {
 pub(super) struct Settled {
     pub(super) resolutions: Vec<Resolution>,
     pub(super) bindings: Vec<Binding>,
-    /// Messages that were not kept, and the time of the earliest.
+    /// Messages that were not kept, and when they came.
     pub(super) unread: u64,
-    pub(super) unread_from: Option<Timestamp>,
+    pub(super) gaps: Vec<NameGap>,
 }
 
 /// One DNS message.
@@ -143,9 +146,9 @@ impl Names {
     /// what the whole would.
     fn keep(&mut self, spoken: Spoken) {
         let held = self.held.saturating_add(spoken.cost());
-        if self.unread > 0 || self.spoken.len() >= MAX_MESSAGES || held > MAX_BYTES {
+        if self.lasting.is_some() || self.spoken.len() >= MAX_MESSAGES || held > MAX_BYTES {
             self.unread = self.unread.saturating_add(1);
-            self.unread_from = earliest(self.unread_from, Some(spoken.at));
+            self.lasting = together(self.lasting, Some(NameGap::of_message(spoken.at)));
         } else {
             self.held = held;
             self.spoken.push(spoken);
@@ -156,7 +159,8 @@ impl Names {
     pub(super) fn merge(&mut self, mut later: Self) {
         later.spoken.into_iter().for_each(|spoken| self.keep(spoken));
         self.unread = self.unread.saturating_add(later.unread);
-        self.unread_from = earliest(self.unread_from, later.unread_from);
+        self.gaps.append(&mut later.gaps);
+        self.lasting = together(self.lasting, later.lasting);
         self.browsing.append(&mut later.browsing);
         self.browsing_overrun |= later.browsing_overrun || self.browsing.len() > MAX_MESSAGES;
         self.browsing.truncate(MAX_MESSAGES);
@@ -172,16 +176,22 @@ impl Names {
         for spoken in self.spoken.iter().chain(&told) {
             pair(spoken, &mut lookups, &mut latest);
         }
+        let gaps = gap::in_order(self.gaps().collect());
         // What was not kept may have been the answer.
-        let is_open = |lookup: &&Lookup<'_>| match self.unread_from {
-            Some(from) => from.since(lookup.asked_last) <= PATIENCE && lookup.answers.is_empty(),
-            None => false,
+        let is_open = |lookup: &&Lookup<'_>| {
+            let waited = lookup.asked_last.plus(PATIENCE);
+            lookup.answers.is_empty() && gaps.iter().any(|gap| gap.falls_between(lookup.asked_last, waited))
         };
         let told = lookups.iter().filter(|lookup| !is_open(lookup));
         let mut resolutions: Vec<Resolution> = told.filter_map(Lookup::resolution).collect();
         let mut bindings: Vec<Binding> = lookups.iter().flat_map(Lookup::bindings).collect();
         sort(&mut resolutions, &mut bindings);
-        Settled { resolutions, bindings, unread: self.unread, unread_from: self.unread_from }
+        Settled { resolutions, bindings, unread: self.unread, gaps }
+    }
+
+    /// When messages were not kept, in no order.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = NameGap> + '_ {
+        self.gaps.iter().copied().chain(self.lasting)
     }
 
     /// Whether a good part of what may be kept is.
@@ -216,13 +226,22 @@ impl Names {
             .into_iter()
             .partition(|browsed| latest.get(&(browsed.client, browsed.server)).is_some_and(|last| *last < since));
         self.browsing = browsing;
-        let mut settled = Self { browsing: browsed, ..Self::default() };
+        let gaps = self.gaps().collect();
+        let mut settled = Self { browsing: browsed, gaps, browsing_overrun: self.browsing_overrun, ..Self::default() };
+        if std::mem::take(&mut self.browsing_overrun) {
+            // What was kept of an exchange is not all of it.
+            self.browsing.clear();
+        }
         let mut stays = Vec::new();
         for (spoken, gone) in std::mem::take(&mut self.spoken).into_iter().zip(gone) {
             if gone { settled.spoken.push(spoken) } else { stays.push(spoken) }
         }
         self.held = stays.iter().map(Spoken::cost).fold(0, usize::saturating_add);
         self.spoken = stays;
+        if !self.is_half_full() {
+            self.gaps.extend(self.lasting.take());
+            self.gaps = gap::in_order(std::mem::take(&mut self.gaps));
+        }
         settled
     }
 }
@@ -233,8 +252,8 @@ pub(super) fn sort(resolutions: &mut [Resolution], bindings: &mut [Binding]) {
     bindings.sort_by(|a, b| (a.from, a.answer, &a.name, a.address).cmp(&(b.from, b.answer, &b.name, b.address)));
 }
 
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    [a, b].into_iter().flatten().min()
+fn together(a: Option<NameGap>, b: Option<NameGap>) -> Option<NameGap> {
+    [a, b].into_iter().flatten().reduce(NameGap::joined)
 }
 
 impl Spoken {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::NameGap;
 use super::continuity::{ClockStep, Losses, Outage};
 use crate::flow::Conversation;
 use crate::wire::{FrameRef, LinkType, Timestamp, Undecoded};
@@ -261,8 +262,8 @@ pub struct Observation {
     pub resolutions: Vec<Resolution>,
     /// Bindings, in order of their answer.
     pub bindings: Vec<Binding>,
-    /// Time of the earliest DNS message that was not kept: from then on no flow goes by a name.
-    pub names_unread_from: Option<Timestamp>,
+    /// Times of which not every DNS message or binding was kept, in order.
+    pub name_gaps: Vec<NameGap>,
     /// Announced ports, in order.
     pub announcements: Vec<Announcement>,
     /// What a directory said of its hosts, in order.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::names::gap;
 use super::{CLOCK_SET, ClockStep, Counters, Ledger, Observation, announcements, names, room};
 use crate::flow::{Conversation, FlowTable, Outcome, Sighting, in_order};
 
@@ -32,6 +33,7 @@ impl Ledger {
             names.resolutions.extend(known.resolutions.iter().cloned());
             names.bindings.extend(known.bindings.iter().cloned());
             announcements.extend(known.announcements.iter().cloned());
+            names.gaps = gap::in_order(names.gaps.into_iter().chain(known.gaps.iter().copied()).collect());
             names::sort(&mut names.resolutions, &mut names.bindings);
             announcements::sort(&mut announcements);
         }
@@ -49,7 +51,7 @@ impl Ledger {
             flows: settled.flows,
             resolutions: names.resolutions,
             bindings: names.bindings,
-            names_unread_from: names.unread_from,
+            name_gaps: names.gaps,
             announcements,
             directory,
             cards: self.cards.settle(),
@@ -62,7 +64,7 @@ impl Ledger {
                 time_inversions: self.inversions.count(),
                 folded_flows: settled.folded_flows,
                 missed_bytes: settled.missed_bytes.saturating_add(self.closed.missed_bytes),
-                names_pushed_out,
+                names_pushed_out: names_pushed_out.saturating_add(known.let_go),
                 names_unread: names.unread,
                 ..self.counters.clone()
             },
