@@ -9,6 +9,10 @@
 mod cable;
 
 #[cfg(test)]
+#[path = "outlets/traced.rs"]
+mod traced;
+
+#[cfg(test)]
 mod telling {
     use std::fs;
     use std::io::Write;

@@ -113,6 +113,49 @@ fn an_interface_with_another_name_is_watched_on() {
     assert_eq!(audit["inputs"][0]["packets"].as_u64().unwrap() % 2, 0, "both times the same packets");
 }
 
+/// Set by an hour and set back, under libfaketime: packets keep the kernel's time, and the clock that only
+/// goes on keeps going on.
+#[test]
+fn a_clock_that_is_set_is_told_and_silence_across_it_proves_nothing() {
+    let Some(cable) = Cable::lay() else { return };
+    let libraries = fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let library = libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.is_file());
+    let Some(library) = library else {
+        assert!(std::env::var_os("CI").is_none(), "live tests need libfaketime");
+        eprintln!("not tested: it needs libfaketime");
+        return;
+    };
+    let clock = cable.at("clock");
+    let set = |by: &str| {
+        // Whole at once: the watch may look at any moment.
+        fs::write(cable.at("clock.new"), by).unwrap();
+        fs::rename(cable.at("clock.new"), &clock).unwrap();
+    };
+    set("+0\n");
+    let preload = format!("LD_PRELOAD={}", library.display());
+    let file = format!("FAKETIME_TIMESTAMP_FILE={}", clock.display());
+    let around = ["env", &preload, &file, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+    let (pack, json) = (cable.at("dns.toml"), cable.at("live.json"));
+    fs::write(&pack, PACK).unwrap();
+    let words = ["--pack", pack.to_str().unwrap(), "--json", json.to_str().unwrap(), "--sandbox", "off"];
+    let watch = cable.watch_within(&around, &[&CLEAN[..], &words].concat());
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    for by in ["+3600\n", "+0\n"] {
+        sleep(Duration::from_millis(700));
+        set(by);
+    }
+    sleep(Duration::from_millis(700));
+    let output = ended(watch, 3);
+    let audit = cable.json("live.json");
+    let steps = audit["quality"]["clock_steps"].as_array().unwrap();
+    let by: Vec<f64> = steps.iter().map(|step| step["seconds"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(by.len() == 2 && (by[0] - 3600.0).abs() < 0.5 && (by[1] + 3600.0).abs() < 0.5, "{steps:?}");
+    let said = text(&output.stderr);
+    assert!(said.contains("incomplete: The clock was set forward by 3600."), "{said}");
+    assert_eq!(audit["rows"][0]["status"], "confirmed", "what was seen stays seen");
+    assert_eq!(audit["inputs"][0]["packets"].as_u64().unwrap() % 2, 0);
+}
+
 #[test]
 fn a_full_disk_spares_what_lies_elsewhere() {
     let Some(cable) = Cable::lay() else { return };
@@ -134,6 +177,28 @@ fn a_full_disk_spares_what_lies_elsewhere() {
     assert!(said.trim_end().ends_with("exit 2: not every report could be written"), "{said}");
     assert!(fs::read_to_string(whole).unwrap().lines().count() > 13);
     assert!(fs::read_to_string(markdown).unwrap().contains("## Evidence"));
+}
+
+/// Journal, metrics and flow log on a disk without room: each is said, and the watch goes on.
+#[test]
+fn a_disk_that_was_full_before_stops_no_watch() {
+    let Some(cable) = Cable::lay() else { return };
+    let small = cable.at("small");
+    fs::create_dir(&small).unwrap();
+    let at = small.display();
+    let script = format!("mount -t tmpfs -o size=8k tmpfs {at}; head -c 8192 /dev/zero >{at}/rest; exec \"$@\"");
+    let path = |name: &str| small.join(name).to_str().unwrap().to_owned();
+    let json = cable.at("live.json");
+    let outlets = ["--journal", &path("j"), "--metrics", &path("m.prom"), "--flows", &path("f.csv")];
+    let words = ["--site", "fixtures/site.toml", "-q", "--json", json.to_str().unwrap()];
+    let watch =
+        cable.watch_within(&["unshare", "--mount", "sh", "-c", &script, "sh"], &[&words[..], &outlets].concat());
+    assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
+    let said = text(&ended(watch, 2).stderr);
+    for name in ["j", "m.prom", "f.csv"] {
+        assert_eq!(said.matches(&format!("cannot write {}: No space left", path(name))).count(), 1, "{name}: {said}");
+    }
+    assert_eq!(cable.json("live.json")["inputs"][0]["packets"], 678);
 }
 
 /// `watch | head -1`: who has read enough ends it, and that is no fault.

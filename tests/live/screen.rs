@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::cable::{Cable, ROOT, have, text};
+use super::cable::{Cable, ROOT, have, text, until};
 
 /// A terminal with a watch in it.
 struct Pane {
@@ -17,9 +17,25 @@ struct Pane {
 }
 
 impl Pane {
-    /// Starts a watch in a terminal of this size and waits for its first picture. Its exit code stands
-    /// in the file `code` once it has ended.
+    /// Starts a watch in a terminal of this size and waits for its first picture.
     fn open(size: (u16, u16), environment: &str, reports: &[&str]) -> Option<Self> {
+        let pane = Self::begin(size, environment, reports)?;
+        pane.shows("the first picture", |shown| shown.contains("flowaudit veth0") && shown.contains("no findings"));
+        Some(pane)
+    }
+
+    /// Starts a watch that shows no pictures and waits until the interface is open.
+    fn plain(around: &str) -> Option<Self> {
+        let words = ["--plain", "--json", "audit.json", "--events", "events.jsonl"];
+        let pane = Self::begin((80, 24), around, &words)?;
+        until("the start", 20, || {
+            fs::read_to_string(pane.cable.at("events.jsonl")).is_ok_and(|events| events.contains("\"start\""))
+        });
+        Some(pane)
+    }
+
+    /// Starts a watch in a terminal of this size. Its exit code stands in the file `code` once it has ended.
+    fn begin(size: (u16, u16), environment: &str, reports: &[&str]) -> Option<Self> {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         if !have(&["tmux"]) {
             return None;
@@ -31,10 +47,10 @@ impl Pane {
         let program = env!("CARGO_BIN_EXE_flowaudit");
         let words = reports.iter().map(|word| if word.starts_with('-') { (*word).to_owned() } else { pane.at(word) });
         let words = words.collect::<Vec<_>>().join(" ");
-        // The shell has to outlive its terminal to tell the exit code.
+        // A user's shell passes SIGHUP on to its jobs; the one within outlives its terminal to tell the exit code.
         let line = format!(
-            "trap '' HUP; {environment} {program} watch -i veth0 --site fixtures/site.toml {words} 2>{said}; \
-             echo $? >{code}.tmp; mv {code}.tmp {code}"
+            "exec bash --norc -ic \"(trap '' HUP; {environment} {program} watch -i veth0 --site fixtures/site.toml \
+             {words} 2>{said}; echo \\$? >{code}.tmp; mv {code}.tmp {code}); true\""
         );
         fs::write(pane.cable.at("tmux.conf"), "set -g status off\n").unwrap();
         let config = pane.at("tmux.conf");
@@ -44,7 +60,6 @@ impl Pane {
         tmux.args(["-d", "-x", &columns, "-y", &lines, "-c", ROOT]).env("LC_ALL", "C.UTF-8").env_remove("TMUX");
         let made = tmux.arg(line).output().unwrap();
         assert!(made.status.success(), "{}", text(&made.stderr));
-        pane.shows("the first picture", |shown| shown.contains("flowaudit veth0") && shown.contains("no findings"));
         Some(pane)
     }
 
@@ -192,6 +207,44 @@ fn a_terminal_that_is_closed_leaves_its_reports() {
     let Some(pane) = Pane::open((80, 24), "", &["--json", "audit.json"]) else { return };
     pane.traffic();
     assert!(pane.tmux(&["kill-server"]).status.success());
+    assert_eq!(pane.code(), "1", "{}", fs::read_to_string(pane.cable.at("said")).unwrap_or_default());
+    assert_eq!(pane.cable.json("audit.json")["inputs"][0]["packets"], 678);
+}
+
+/// The closing of a terminal is a SIGHUP too, and no wish to have the site read again.
+#[test]
+fn a_plain_watch_ends_with_its_terminal_and_leaves_its_reports() {
+    let Some(pane) = Pane::plain("") else { return };
+    assert!(pane.cable.replay(&["--topspeed"]).wait().unwrap().success());
+    pane.shows("the rows", |shown| shown.contains("AMS-09"));
+    assert!(pane.tmux(&["kill-server"]).status.success());
+    assert_eq!(pane.code(), "1", "{}", fs::read_to_string(pane.cable.at("said")).unwrap_or_default());
+    assert_eq!(pane.cable.json("audit.json")["inputs"][0]["packets"], 678);
+    assert_eq!(pane.cable.events().iter().filter(|event| event["event"] == "reloaded").count(), 0);
+}
+
+/// Who takes the watch from its terminal before closing that (`setsid`, `disown`) wants it to go on.
+#[test]
+fn a_watch_without_its_terminal_goes_on_and_rests() {
+    let Some(pane) = Pane::plain("setsid --wait") else { return };
+    let program = env!("CARGO_BIN_EXE_flowaudit");
+    let words = format!("^{program} watch .*{}", pane.at("audit.json"));
+    let found = Command::new("pgrep").args(["-f", &words]).output().unwrap();
+    let process = text(&found.stdout).trim().to_owned();
+    assert!(pane.tmux(&["kill-server"]).status.success());
+    // What cannot be printed any more comes now.
+    assert!(pane.cable.replay(&["--topspeed"]).wait().unwrap().success());
+    until("the findings", 20, || pane.cable.events().iter().any(|event| event["event"] == "finding"));
+    let busy = || -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+        fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    };
+    sleep(Duration::from_millis(500));
+    let before = busy();
+    sleep(Duration::from_secs(2));
+    assert!(busy() - before < 50, "it spins: {} of 200 ticks", busy() - before);
+    super::cable::run("kill", &format!("-INT {process}"));
     assert_eq!(pane.code(), "1", "{}", fs::read_to_string(pane.cable.at("said")).unwrap_or_default());
     assert_eq!(pane.cable.json("audit.json")["inputs"][0]["packets"], 678);
 }

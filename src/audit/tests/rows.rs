@@ -117,7 +117,7 @@ fn only_a_time_without_a_break_makes_a_row_missing() {
     check("nothing", &|_| {}, "missing", "Never tried in 5000 s");
     check("one loss", &|seen| lose(seen, &[1000]), "missing", "Never tried in 3980 s");
     let often: Vec<i64> = (0..83).map(|minute| minute * 60).collect();
-    check("losses", &|seen| lose(seen, &often), "not-yet", "the longest time without a loss is 20 s");
+    check("losses", &|seen| lose(seen, &often), "not-yet", "the longest time without one is 20 s");
     let untimed = |seen: &mut Observation| {
         lose(seen, &[1000]);
         seen.inputs[0].reported_drops += 1;

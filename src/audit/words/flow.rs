@@ -220,7 +220,7 @@ pub(in crate::audit) fn reversed(originator: IpAddr, from: &str) -> String {
 }
 
 pub(in crate::audit) fn other_service(seen: &str, listed: &str) -> String {
-    format!("service {seen} is not {listed}")
+    format!("this pair is listed for {listed}, not for {seen}")
 }
 
 /// A peer as the matrix saw it: its address and the names that it bears.

@@ -71,13 +71,13 @@ pub(in crate::audit) fn not_yet(span: i64, window: i64) -> String {
 }
 
 pub(in crate::audit) fn lossy() -> String {
-    "Not seen, but packets were lost, so silence means nothing.".to_owned()
+    "Not seen, but the capture has gaps, so silence means nothing.".to_owned()
 }
 
 pub(in crate::audit) fn broken(longest: i64, window: i64) -> String {
     let (longest, window) = (longest / 1_000_000_000, window / 1_000_000_000);
     format!(
-        "Never tried, but packets were lost: silence means something after {window} s, and the longest time without a loss is {longest} s."
+        "Never tried, but the capture has gaps: silence means something after {window} s, and the longest time without one is {longest} s."
     )
 }
 

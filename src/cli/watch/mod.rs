@@ -3,9 +3,12 @@
 //! the same packets. Sends nothing.
 
 mod args;
+mod beside;
+mod caller;
 mod epoch;
 mod flow_log;
 mod gate;
+mod list;
 mod outlets;
 mod reload;
 mod rotate;
@@ -19,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
+use self::beside::Backlog;
 use self::flow_log::FlowLog;
 use self::outlets::Outlets;
 pub use self::outlets::{RunnerArguments, run as run_command};
@@ -29,7 +33,7 @@ use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
 use super::exit::{self, Failure};
 use super::options;
-use super::report::{check_outputs, is_dash, outputs, to_stdout, unwritten_stdout, write_all, write_files, write_one};
+use super::report::{check_outputs, is_dash, outputs, write_all, write_files, write_one};
 use super::sandbox::{self, Needs};
 use crate::audit::{Audit, Judged, judge};
 use crate::capture::live::{self, Live, LiveError};
@@ -37,7 +41,7 @@ use crate::ledger::{self, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
 use crate::report::atomic::directory_of;
 use crate::report::events::{self, Event, What};
-use crate::report::{escape, flows};
+use crate::report::flows;
 use crate::wire::Frame;
 
 /// Runs the watch.
@@ -46,7 +50,7 @@ use crate::wire::Frame;
 /// It could not start, or a report could not be written.
 pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     if arguments.list {
-        return list();
+        return list::list();
     }
     let stdout_taken = check_stdout(arguments)?;
     let site = options::site(&arguments.site)?;
@@ -58,7 +62,8 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     sandbox::confine(&arguments.sandbox, &Needs { reads: reload::reads(arguments, &site), ..needs(arguments) })?;
     let ending = watch.follow()?;
     // The terminal is given back before the report is printed on it; a closed one can show none.
-    let stdout_taken = stdout_taken || watch.screen.as_ref().is_some_and(Screen::is_gone);
+    let gone = watch.telling.caller.is_gone() || watch.screen.as_ref().is_some_and(Screen::is_gone);
+    let stdout_taken = stdout_taken || gone;
     watch.screen = None;
     let (observation, judged) = watch.finish(ending)?;
     let flows_whole = watch.finish_log(&observation, &judged);
@@ -114,6 +119,8 @@ struct Watch<'run> {
     matrix: Matrix,
     live: Live,
     ledger: Ledger,
+    /// What came while it was judged.
+    backlog: Backlog,
     telling: Telling,
     screen: Option<Screen>,
     outlets: Outlets,
@@ -163,6 +170,7 @@ impl<'run> Watch<'run> {
             matrix,
             live,
             ledger,
+            backlog: Backlog::default(),
             telling,
             screen,
             outlets,
@@ -184,6 +192,7 @@ impl<'run> Watch<'run> {
     fn follow(&mut self) -> Result<Ending, Failure> {
         let begun = Instant::now();
         loop {
+            self.stale |= self.catch_up();
             let keyboard = self.screen.as_ref().map(Screen::keyboard);
             self.live.wait(TICK, keyboard).map_err(|error| failure(&error))?;
             let (ledger, saves) = (&mut self.ledger, &mut self.saves);
@@ -201,7 +210,7 @@ impl<'run> Watch<'run> {
             if self.arguments.until.is_some() && gate::is_open(&self.told) {
                 return Ok(Ending::Regular);
             }
-            if self.show() || self.stop.load(Ordering::Relaxed) {
+            if self.show() || self.telling.caller.ends() || self.stop.load(Ordering::Relaxed) {
                 let bounded = self.arguments.duration.is_some() || self.arguments.until.is_some();
                 return Ok(if bounded { Ending::Signal } else { Ending::Regular });
             }
@@ -249,6 +258,8 @@ impl<'run> Watch<'run> {
 
     /// Reads what is left, and judges for the last time.
     fn finish(&mut self, ending: Ending) -> Result<(Observation, Judged), Failure> {
+        self.catch_up();
+        self.backlog.closed = true;
         let (ledger, saves) = (&mut self.ledger, &mut self.saves);
         self.live.finish(&mut |frame| take(ledger, saves, frame)).map_err(|error| failure(&error))?;
         let state = match ending {
@@ -264,13 +275,13 @@ impl<'run> Watch<'run> {
     /// Judges what was seen so far and tells what changed.
     fn look(&mut self, state: &InputState) -> (Observation, Judged) {
         let begun = Instant::now();
+        self.catch_up();
         // Asked for first, so that the inputs hold them.
         let losses = self.live.losses();
         self.say_names();
         let (inputs, taps) = self.live.inputs(state);
         self.ledger.set_inputs(inputs, taps);
-        let observation = self.ledger.settle();
-        let mut judged = judge(&observation, &self.matrix);
+        let (observation, mut judged) = self.judged();
         judged.audit.site.since.clone_from(&self.since);
         let changes = events::between(&self.told, &judged.audit);
         self.screen.iter_mut().for_each(|screen| changes.iter().for_each(|event| screen.tell(event)));
@@ -351,21 +362,6 @@ fn live_options(arguments: &WatchArguments) -> live::Options {
         ring_bytes: arguments.ring.saturating_mul(1 << 20),
         filter: arguments.filter.clone(),
     }
-}
-
-fn list() -> Result<u8, Failure> {
-    let interfaces = live::interfaces().map_err(|error| failure(&error))?;
-    let longest = interfaces.iter().map(|interface| interface.name.len()).max().unwrap_or(0);
-    let written = to_stdout(|out| {
-        interfaces.iter().try_for_each(|interface| {
-            let state = if interface.up { "up" } else { "down" };
-            let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
-            let description = interface.description.as_deref().unwrap_or_default();
-            let line = format!("{:longest$}  {state:4}  {}  {description}", interface.name, addresses.join(" "));
-            writeln!(out, "{}", escape::terminal(line.trim_end()))
-        })
-    });
-    written.map(|()| 0).map_err(unwritten_stdout)
 }
 
 /// What to do about it, where it is a permission that is missing.

@@ -41,6 +41,10 @@ impl Watch<'_> {
         if !self.hangup.swap(false, Ordering::Relaxed) {
             return;
         }
+        self.telling.caller.hung_up();
+        if self.telling.caller.ends() {
+            return;
+        }
         let read = options::site(&self.arguments.site).and_then(|site| Ok(Matrix::load(&site)?));
         let fault = match read {
             Ok(matrix) => {

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 
 use super::args::WatchArguments;
+use super::caller::Caller;
 use crate::cli::exit::{self, Failure};
 use crate::cli::report::{is_dash, to_open_stdout};
 use crate::report::events::Event;
@@ -17,6 +18,8 @@ pub struct Telling {
     whole: bool,
     /// Whether somebody read standard output, and does no more.
     closed: bool,
+    /// Whose terminal it is.
+    pub(super) caller: Caller,
 }
 
 /// Where JSON lines go.
@@ -41,14 +44,21 @@ impl Telling {
                 Some(Door::File(path.display().to_string(), file.map_err(refused)?))
             }
         };
-        Ok(Self { lines: !arguments.look.quiet && !stdout_taken, events, whole: true, closed: false })
+        Ok(Self {
+            lines: !arguments.look.quiet && !stdout_taken,
+            events,
+            whole: true,
+            closed: false,
+            caller: Caller::new(),
+        })
     }
 
     /// Tells one event.
     pub fn tell(&mut self, event: &Event) {
         if self.lines {
             let written = to_open_stdout(|out| writeln!(out, "{}", event.line()));
-            self.lines = self.noted("standard output", written);
+            self.closed |= written.is_err() && self.caller.is_gone();
+            self.lines = !self.closed && self.noted("standard output", written);
         }
         let mut line = Vec::new();
         let (name, written) = match &mut self.events {

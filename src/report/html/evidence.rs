@@ -33,11 +33,11 @@ fn quality(page: &mut Markup, quality: &Quality) {
     let undecoded = quality.undecoded.values().copied().fold(0, u64::saturating_add);
     for (name, number) in [
         ("Packets read", quality.frames),
-        ("in scope", quality.in_scope),
-        ("out of scope", quality.out_of_scope),
-        ("duplicates", quality.duplicates),
-        ("in unfinished fragments", quality.fragments_pending),
-        ("without a datagram", undecoded),
+        ("Packets in scope", quality.in_scope),
+        ("Packets out of scope", quality.out_of_scope),
+        ("Duplicates", quality.duplicates),
+        ("Packets in unfinished fragments", quality.fragments_pending),
+        ("Packets without a datagram", undecoded),
         ("Lost by the capturing system", quality.drops),
         ("Lost by the kernel", quality.kernel_drops),
         ("Lost by the interface", quality.interface_drops),
@@ -54,7 +54,7 @@ fn quality(page: &mut Markup, quality: &Quality) {
         entry(page, name, &words::thousands(number));
     }
     for (reason, number) in quality.undecoded.iter().take(MOST_ENTRIES) {
-        page.raw("<li><span class=\"term\">undecoded: ")
+        page.raw("<li><span class=\"term\">Without a datagram: ")
             .text(reason)
             .raw("</span> <span class=\"value\">")
             .text(&words::thousands(*number))
@@ -79,9 +79,13 @@ fn times(page: &mut Markup, phrases: &[String]) {
 }
 
 fn entry(page: &mut Markup, name: &'static str, value: &str) {
+    // A long list of zeros hides what is not one.
+    let class = if value == "0" { "value zero" } else { "value" };
     page.raw("<li><span class=\"term\">")
         .raw(name)
-        .raw("</span> <span class=\"value\">")
+        .raw("</span> <span class=\"")
+        .raw(class)
+        .raw("\">")
         .text(if value.is_empty() { "none" } else { value })
         .raw("</span></li>\n");
 }
@@ -174,12 +178,17 @@ fn again(page: &mut Markup, audit: &Audit) {
     page.raw(
         "packets (<code>--filter</code>, <code>--from</code>, <code>--to</code>) are not recorded in the audit: add ",
     );
-    page.raw("them if they were given.</p>\n<pre><code>").text(&command(audit)).raw("</code></pre>\n</section>\n");
+    page.raw("them if they were given.</p>\n<pre><code>flowaudit audit");
+    for part in command(audit) {
+        page.raw(" \\\n  ").text(&part);
+    }
+    page.raw("</code></pre>\n</section>\n");
 }
 
-fn command(audit: &Audit) -> String {
+/// What follows the program's name, a line each.
+fn command(audit: &Audit) -> Vec<String> {
     let site = &audit.site;
-    let mut parts = vec!["flowaudit audit".to_owned()];
+    let mut parts = Vec::new();
     match &site.path {
         Some(path) => parts.push(format!("--site {}", quoted(path))),
         None => {
@@ -194,7 +203,7 @@ fn command(audit: &Audit) -> String {
     if audit.inputs.len() > MOST_WORDS {
         parts.push("…".to_owned());
     }
-    parts.join(" ")
+    parts
 }
 
 /// A word that a shell takes as one.

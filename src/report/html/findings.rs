@@ -49,7 +49,7 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: b
     page.raw("<li class=\"").raw(super::tint(tone)).raw("\">\n<h3>");
     badge(page, tone, &finding.severity);
     page.raw(" ").text(&finding.summary).raw("</h3>\n");
-    element(page, "<p>", &finding.detail, "</p>\n");
+    element(page, "<p>", &sentence(finding), "</p>\n");
     if let Some(step) = step {
         page.raw("<p class=\"step\"><b>Next:</b> ");
         with_command(page, &step.text);
@@ -77,6 +77,17 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: b
         }
     }
     page.raw("</ul>\n</li>\n");
+}
+
+/// The detail of a finding; the cell that tells a flow from its nearest row becomes a sentence.
+fn sentence(finding: &Finding) -> String {
+    let mut letters = finding.detail.chars();
+    match letters.next() {
+        Some(first) if finding.kind == "unexpected" && !finding.detail.ends_with('.') => {
+            format!("{}{}.", first.to_ascii_uppercase(), letters.as_str())
+        }
+        _ => finding.detail.clone(),
+    }
 }
 
 /// Text whose first pair of backticks holds a command.

@@ -95,7 +95,7 @@ fn port(page: &mut Markup, entry: &PortEntry, several: bool) {
 /// The cell that says what it rests on and what speaks against it, and the beginning of the next one.
 fn rests_on(page: &mut Markup, how: &str, frames: &str, against: &[String]) {
     page.raw("</td>\n<td data-label=\"Rests on\">").text(how);
-    element(page, " <span class=\"quiet inline\">(", frames, ")</span>");
+    element(page, " <span class=\"quiet whole\">(", frames, ")</span>");
     contradictions(page, against);
     page.raw("</td>\n<td data-label=\"Used (UTC)\" class=\"seen\">");
 }

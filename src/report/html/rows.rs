@@ -57,7 +57,7 @@ fn one(page: &mut Markup, row: &RowResult, several: bool) {
 fn service(page: &mut Markup, atom: &AtomResult, several: bool) {
     let tone = Tone::of(atom.status);
     page.raw("<div class=\"service\"><span class=\"").raw(super::tint(tone)).raw("\" aria-hidden=\"true\">");
-    page.raw(tone.mark()).raw("</span> <b>").text(&atom.service).raw("</b> <span class=\"quiet\">");
+    page.raw(tone.mark()).raw("</span> <b>").text(&atom.service).raw("</b> <span class=\"quiet whole\">");
     page.text(&tally(atom)).raw("</span>");
     if !atom.peers.is_empty() {
         page.raw("<ul>");
@@ -87,14 +87,11 @@ fn tally(atom: &AtomResult) -> String {
 }
 
 fn one_peer(page: &mut Markup, peer: &PeerResult, several: bool) {
-    page.text(&peer.peer).raw(" <span class=\"quiet\">").text(&words::tally(&peer.outcomes));
-    if let Some(reason) = &peer.reason {
-        page.raw("; ").text(reason);
-    }
-    if !peer.evidence.is_empty() {
-        page.raw(" (").text(&words::frames(&peer.evidence, several, 3, "; ")).raw(")");
-    }
-    page.raw("</span>");
+    page.text(&peer.peer).raw(" <span class=\"quiet whole\">").text(&words::tally(&peer.outcomes)).raw("</span>");
+    let frames = words::frames(&peer.evidence, several, 3, "; ");
+    let told = peer.reason.as_deref().is_some_and(|reason| reason.ends_with(&format!("({frames})")));
+    element(page, " <span class=\"quiet whole\">(", if told { "" } else { &frames }, ")</span>");
+    element(page, " <span class=\"quiet why\">", peer.reason.as_deref().unwrap_or_default(), "</span>");
 }
 
 fn left_out(page: &mut Markup, left: usize, what: &'static str) {

@@ -91,12 +91,12 @@ fn headings(svg: &mut Markup, subject: &str) {
 
 fn subject(svg: &mut Markup, map: &PortMap, height: i32) {
     let middle = TOP + height / 2;
-    let (head, rest) = halves(&map.subject, 16);
+    let (head, rest) = halves(&map.subject, 14);
     frame(svg, "subject", (SUBJECT_LEFT, TOP), (SUBJECT_RIGHT - SUBJECT_LEFT, height));
     for (class, text, y) in [
         ("role on", head, middle - 6),
         ("role on", rest, middle + 12),
-        ("players on", cut(&map.subject_note, 22), middle + 32),
+        ("players on", cut(&map.subject_note, 20), middle + 32),
     ] {
         svg.raw("<text class=\"")
             .raw(class)
@@ -167,13 +167,14 @@ fn strays(svg: &mut Markup, map: &PortMap, top: i32) -> i32 {
 /// A lane to a box of its own: nothing in the matrix stands at its other end.
 fn stray(svg: &mut Markup, found: &Stray, y: i32) {
     let middle = y + (STRAY - 10) / 2;
+    let baseline = middle + 4;
     svg.raw("<g><title>").text(&found.summary).raw("</title>");
     svg.raw("<path class=\"line stray ").raw(marks::tint(found.tone)).raw("\" d=\"M").number(10 + NODE);
     svg.raw(" ").number(middle).raw("H330\"/>");
     marks::disc(svg, found.tone, (275, middle));
     frame(svg, "strange", (330, y), (780, STRAY - 10));
-    label(svg, "service", (344, y + 19), &cut(&found.heading, 80));
-    label(svg, "players", (344, y + 36), &cut(&found.summary, 118));
+    label(svg, "service", (344, baseline), &cut(&found.heading, 24));
+    label(svg, "players", (512, baseline), &cut(&found.summary, 92));
     svg.raw("</g>");
 }
 
@@ -227,7 +228,7 @@ fn length<Item>(items: &[Item]) -> i32 {
 const TOP: i32 = 42;
 const LANE: i32 = 64;
 const GAP: i32 = 12;
-const STRAY: i32 = 56;
-const NODE: i32 = 216;
-const SUBJECT_LEFT: i32 = 482;
-const SUBJECT_RIGHT: i32 = 638;
+const STRAY: i32 = 40;
+const NODE: i32 = 208;
+const SUBJECT_LEFT: i32 = 494;
+const SUBJECT_RIGHT: i32 = 626;
