@@ -146,8 +146,9 @@ struct Watch<'run> {
 impl<'run> Watch<'run> {
     fn open(arguments: &'run WatchArguments, matrix: Matrix, stdout_taken: bool) -> Result<Self, Failure> {
         let several_taps = arguments.interface.len() > 1;
-        // What cannot be folded without loss is, when there is four times as much as is to be held.
-        let max_flows = arguments.bounds().flows.saturating_mul(4);
+        // What cannot be folded without loss is, when there is four times as much as is to be held, and what
+        // comes during a judgement.
+        let max_flows = arguments.bounds().flows.saturating_mul(4).saturating_add(4096);
         let ledger = Ledger::new(ledger::Options { several_taps, max_flows, ..ledger::Options::default() });
         let told = judge(&ledger.settle(), &matrix).audit;
         if let Some(refusal) = arguments.until.and_then(|_| gate::refusal(&told)) {
