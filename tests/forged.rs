@@ -9,6 +9,7 @@ mod attacks {
     use std::ops::Range;
 
     use flowaudit::audit::{self, Judged, Verdict};
+    use flowaudit::dissect::Payload;
     use flowaudit::ledger::{Bounds, Ledger, Observation, Options};
     use flowaudit::matrix::{Matrix, Site};
     use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
@@ -106,7 +107,7 @@ mod attacks {
                     tap: 0,
                     place: FrameRef { input: 0, number },
                     bytes,
-                    wire_length: u32::try_from(bytes.len()).unwrap(),
+                    wire_length: u32::from(u16::from_be_bytes([bytes[2], bytes[3]])),
                     course: Course::Unknown,
                     packet_id: None,
                     dropped: false,
@@ -450,6 +451,168 @@ mod attacks {
         for (port, (what, _, expected)) in (50_001..).zip(&cases) {
             assert_eq!(verdict(port), *expected, "{what}");
         }
+    }
+
+    /// A host that the site calls by a name is bound as any other name: by what this client was answered.
+    #[test]
+    fn a_host_that_the_site_names_is_bound_by_dns() {
+        let site = SITE.replace("sql-server='10.0.0.40'", "sql-server='sql1.corp.example'");
+        let site = site.replace("entra=true", "external-sql=true");
+        let prelogin = b"\x12\x01\0\x14\0\0\x01\0\0\0\x06\0\x06\xff\x10\0\0\0\0\0".to_vec();
+        let check = |what: &str, lookup: &Lookup, port: u16, believed: bool| {
+            let mut wire = lookup.wire();
+            wire.0.retain(|(_, bytes)| bytes[9] == 17);
+            wire.tcp(2000, (CLIENT, 50_000), (DATABASE, port), &[(true, prelogin.clone())]);
+            let verdict = wire.judge_by(&site).flows.last().unwrap().verdict;
+            assert_eq!(verdict == Verdict::Expected, believed, "{what}: {}", verdict.name());
+        };
+        let name = encoded("sql1.corp.example");
+        let told = Lookup { asked: Some(name.clone()), answered: name, addresses: vec![DATABASE], ..genuine() };
+        check("told", &told, 1433, true);
+        check("another port", &told, 1434, false);
+        check("another client", &Lookup { client: OTHER, ..told.clone() }, 1433, false);
+        check("another address", &Lookup { addresses: vec![CLOUD], ..told.clone() }, 1433, false);
+        check("an unlisted resolver", &Lookup { resolver: STRANGER, ..told.clone() }, 1433, false);
+        check("of a listed host", &Lookup { addresses: vec![SERVER], ..told }, 1433, false);
+    }
+
+    /// A row whose name fails says so, and only where that was seen.
+    #[test]
+    fn rows_fail_by_their_name() {
+        let check = |what: &str, lookup: &Lookup, contacted: bool, expected: (&str, &str)| {
+            let mut wire = lookup.wire();
+            let flow = wire.0.split_off(wire.0.iter().position(|(_, bytes)| bytes[9] == 6).unwrap());
+            if contacted {
+                wire.0.extend(flow);
+            }
+            // The capture goes on for a minute.
+            wire.udp(60_000, (CLIENT, 4001), (SERVER, 389), b"x");
+            let audit = wire.judge().audit;
+            let row = audit.rows.iter().find(|row| row.id == "AMS-02").unwrap();
+            assert_eq!(row.status.name(), expected.0, "{what}: {}", row.reason);
+            assert!(row.reason.contains(expected.1), "{what}: {}", row.reason);
+        };
+        let plain = genuine();
+        let failed = Lookup { flags: [0x81, 0x83], ..plain.clone() };
+        let unanswered = Lookup { addresses: Vec::new(), ..plain.clone() };
+        let empty = Lookup { owner: encoded("other.example"), ..plain.clone() };
+        let raced = Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..plain.clone() };
+        check("contacted", &plain, true, ("confirmed", ""));
+        check("never contacted", &plain, false, ("name-failed", "never contacted"));
+        check("NXDOMAIN", &failed, false, ("name-failed", "NXDOMAIN"));
+        check("no answer", &unanswered, false, ("name-failed", "not answered"));
+        check("no address", &empty, false, ("name-failed", "no address"));
+        check("a race", &raced, false, ("name-failed", "contradict"));
+        check(
+            "another name",
+            &Lookup { asked: Some(encoded("a.example")), ..plain },
+            false,
+            ("not-yet", "Never tried"),
+        );
+    }
+
+    /// A message in a stream, behind its length.
+    fn framed(message: &[u8]) -> Vec<u8> {
+        [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
+    }
+
+    /// Where the datagram was cut by its sender, the answer comes over TCP, and only to a question there.
+    #[test]
+    fn an_answer_over_tcp_is_believed_of_whom_was_asked() {
+        let exchange = Lookup { at: [100, 120, 1000], ..genuine() }.wire().0;
+        let payload = |at: usize| exchange[at].1[28..].to_vec();
+        let (question, answer) = (payload(0), payload(1));
+        let mut other = answer.clone();
+        other[1] ^= 1;
+        let cases = [
+            ("asked there", vec![(true, framed(&question)), (false, framed(&answer))], Verdict::Expected),
+            ("another identifier", vec![(true, framed(&question)), (false, framed(&other))], Verdict::Unresolved),
+            ("not asked there", vec![(false, framed(&answer))], Verdict::Unresolved),
+            ("cut", vec![(true, framed(&question)), (false, framed(&answer)[..40].to_vec())], Verdict::Unresolved),
+        ];
+        for (what, said, expected) in cases {
+            let mut wire = Lookup { flags: [0x83, 0x80], ..genuine() }.wire();
+            let flow = wire.0.split_off(2);
+            wire.tcp(500, (CLIENT, 4001), (SERVER, 53), &said);
+            wire.0.extend(flow);
+            assert_eq!(wire.verdict().0, expected, "{what}");
+        }
+    }
+
+    /// What is asked the other way round names nobody, and no more do the hints of a service binding.
+    #[test]
+    fn only_addresses_that_were_asked_for_bind() {
+        for (kind, data) in [
+            (12, encoded(NAME)),
+            (65, [&[0, 1, 0, 0, 4, 0, 4], &CLOUD[..]].concat()),
+            (33, [&[0, 0, 0, 0, 1, 187], &encoded(NAME)[..]].concat()),
+        ] {
+            let mut wire = genuine().wire();
+            for (place, with_answer) in [(0, false), (1, true)] {
+                let (at, bytes) = &wire.0[place];
+                let (at, from, to) = (*at, bytes[12..16].try_into().unwrap(), bytes[16..20].try_into().unwrap());
+                let ports = [20, 22].map(|at| u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+                let mut message = bytes[28..28 + 12].to_vec();
+                message.extend([&encoded(NAME)[..], &[0, kind, 0, 1]].concat());
+                if with_answer {
+                    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+                    message.extend([&[0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60], &length[..], &data].concat());
+                }
+                let mut one = Wire::default();
+                one.udp(at, (from, ports[0]), (to, ports[1]), &message);
+                wire.0[place] = one.0.remove(0);
+            }
+            let seen = wire.observe();
+            assert_eq!(seen.resolutions.len(), 1, "type {kind}");
+            assert!(seen.bindings.is_empty(), "type {kind}: {:?}", seen.bindings);
+            assert_eq!(wire.verdict().0, Verdict::Unresolved, "type {kind}");
+        }
+    }
+
+    /// A hello in two segments, cut anywhere, in either order, overlapping, and with one half lost.
+    #[test]
+    fn a_hello_over_segments_is_read_in_any_order() {
+        let whole = hello(Some(NAME), false);
+        let ends = ((CLIENT, 50_000), (CLOUD, 443));
+        let verdict = |segments: &[(usize, usize)]| {
+            let mut wire = genuine().wire();
+            // The answer of the server stays; the hello goes.
+            let answer = wire.0.pop().unwrap();
+            wire.0.pop();
+            for (from, to) in segments {
+                let sequence = 1001 + u32::try_from(*from).unwrap();
+                wire.segment(1000, ends, (sequence, 5001), 0x18, &whole[*from..*to]);
+            }
+            wire.0.push(answer);
+            wire.verdict().0
+        };
+        let size = whole.len();
+        for cut in 1..size {
+            assert_eq!(verdict(&[(0, cut), (cut, size)]), Verdict::Expected, "{cut}");
+            assert_eq!(verdict(&[(cut, size), (0, cut)]), Verdict::Expected, "{cut} the wrong way round");
+            assert_eq!(verdict(&[(0, cut), (cut / 2, size)]), Verdict::Expected, "{cut} overlapping");
+            let lost = verdict(&[(cut, size)]);
+            assert!(lost == Verdict::Unresolved || lost == Verdict::Mismatched, "{cut} lost: {}", lost.name());
+        }
+    }
+
+    /// What was not captured is not what was not recognised: only the second speaks against a row.
+    #[test]
+    fn not_captured_and_not_recognised_stay_apart() {
+        let check = |what: &str, said: &[(bool, Vec<u8>)], cut: bool, expected: (&Payload, Verdict)| {
+            let mut wire = Wire::default();
+            wire.tcp(1000, (CLIENT, 50_000), (SERVER, 389), said);
+            if cut {
+                // The lengths stay, the bytes behind the headers go.
+                wire.0.iter_mut().for_each(|(_, bytes)| bytes.truncate(40));
+            }
+            let seen = wire.observe();
+            assert_eq!((&seen.flows[0].payload, wire.judge().flows[0].verdict), expected, "{what}");
+        };
+        let strange = [(true, vec![0x5a; 64]), (false, vec![0xa5; 64])];
+        check("no bytes were sent", &[], false, (&Payload::None, Verdict::Expected));
+        check("headers only", &strange, true, (&Payload::NotCaptured, Verdict::Expected));
+        check("unknown bytes", &strange, false, (&Payload::NotRecognised, Verdict::Mismatched));
     }
 
     #[test]

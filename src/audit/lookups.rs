@@ -25,11 +25,14 @@ pub(super) fn assess(matrix: &Matrix, observation: &Observation, row: &Row) -> O
         let status = if waited >= UNUSED_AFTER { RowStatus::NameFailed } else { RowStatus::NotYet };
         return Some((status, words::never_contacted(answered)));
     }
+    if let Some(cut) = asked.iter().rev().find(|q| q.result == ResolutionResult::Cut) {
+        return Some((RowStatus::NotYet, words::answer_cut(cut)));
+    }
     let failed = asked.iter().rev().find(|question| match question.result {
         ResolutionResult::Failed(_) | ResolutionResult::Conflicting => true,
         ResolutionResult::Empty => question.kind == A,
         ResolutionResult::Unanswered => end.since(question.asked) >= UNANSWERED_AFTER,
-        ResolutionResult::Resolved => false,
+        ResolutionResult::Resolved | ResolutionResult::Cut => false,
     });
     failed.map(|question| (RowStatus::NameFailed, words::look_up_failed(question)))
 }

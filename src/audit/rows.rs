@@ -149,7 +149,7 @@ impl<'audit> Rows<'audit> {
             Need::Required if self.observation.first.is_some() && self.has_looked_for(row.window) => {
                 (RowStatus::Missing, words::missing(self.attention.longest, doubt))
             }
-            Need::Required if span < row.window => (RowStatus::NotYet, words::not_yet(span, row.window)),
+            Need::Required if span < row.window => (RowStatus::NotYet, words::not_yet(span, row.window, doubt)),
             Need::Required if self.attention.longest == 0 || row.window == 0 => (RowStatus::NotYet, words::lossy()),
             Need::Required => (RowStatus::NotYet, words::broken(self.attention.longest, row.window)),
         }

@@ -119,7 +119,7 @@ fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -
             let reason = pen.write(|| words::announced(announcement));
             Graded::at_least(minimum, Basis::Announced, reason)
         }
-        None => Graded::at_least(minimum, Basis::Range, pen.write(|| words::only_in_range(port))),
+        None => Graded::at_least(minimum, Basis::Range, pen.write(|| words::only_in_range(port, flow.truncated))),
     }
 }
 

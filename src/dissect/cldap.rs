@@ -61,3 +61,35 @@ fn logon(value: &[u8]) -> Option<Ping> {
     let client_site = following().unwrap_or_default();
     Some(Ping { flags, forest, domain, host, server_site, client_site })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer with this operation and these capability bits; names point back as in DNS.
+    fn answer(operation: u8, flags: [u8; 4]) -> Vec<u8> {
+        let names = b"\x04corp\x07example\0\xc0\x18\x03dc1\xc0\x18\x04CORP\0\x03DC1\0\0\x06London\0\x05Paris\0";
+        let value = [&[operation, 0, 0, 0], &flags[..], &[7; 16], names].concat();
+        let around = |tag: u8, inside: &[u8]| [&[tag, u8::try_from(inside.len()).unwrap()], inside].concat();
+        let set = around(0x31, &around(4, &value));
+        let attribute = around(0x30, &[&around(4, b"Netlogon")[..], &set].concat());
+        let entry = around(0x64, &[&[4, 0], &around(0x30, &attribute)[..]].concat());
+        [&[0x30, 0x81, u8::try_from(entry.len() + 3).unwrap(), 2, 1, 1], &entry[..]].concat()
+    }
+
+    #[test]
+    fn what_a_controller_says_of_itself() {
+        let expected = Ping {
+            flags: 0x1fd,
+            forest: "corp.example".into(),
+            domain: "corp.example".into(),
+            host: "dc1.corp.example".into(),
+            server_site: "london".into(),
+            client_site: "paris".into(),
+        };
+        assert_eq!(ping(&answer(23, [0xfd, 1, 0, 0])), Some(expected));
+        // The answer to a ping that asks for no extended one names nobody in DNS.
+        assert_eq!(ping(&answer(19, [0xfd, 1, 0, 0])), None);
+        assert_eq!(ping(&answer(23, [0xfd, 1, 0, 0])[..60]), None);
+    }
+}

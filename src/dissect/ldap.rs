@@ -214,3 +214,56 @@ fn operation_speaker(tag: u8, bytes: &[u8], length: usize) -> Option<Option<Spea
     };
     proved.map(|proved| proved.then_some(speaker))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(bytes: &[u8]) -> Prefix<'_> {
+        Prefix { bytes, ended: true, ..Prefix { from_start: true, ..Prefix::default() } }
+    }
+
+    const BIND: &[u8] = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0";
+    const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+    /// What follows a bind that seals: four bytes of length, then a token of Kerberos.
+    const SEALED: &[u8] = b"\0\0\0\x3c\x05\x04\x06\xff\0\0\0\0\0\0\0\0\x12\x34\x56\x78";
+
+    fn check(bytes: &[&[u8]], from_start: bool, expected: Option<Speaker>) {
+        let bytes = bytes.concat();
+        let found = peek_tcp(&Prefix { from_start, ..ended(&bytes) });
+        assert_eq!(found, expected.map_or(Peek::Not, |speaker| Peek::is(Application::Ldap, speaker)), "{bytes:x?}");
+    }
+
+    #[test]
+    fn the_first_message_decides() {
+        check(&[BIND], true, Some(Speaker::Client));
+        check(&[BIND, SEALED], true, Some(Speaker::Client));
+        check(&[START_TLS, b"\x16\x03\x01\x02\0"], true, Some(Speaker::Client));
+        check(&[b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0"], true, Some(Speaker::Server));
+        check(&[b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"], true, Some(Speaker::Server));
+        check(&[b"\x30\x05\x02\x01\x03\x42\0"], true, Some(Speaker::Client));
+        // Sealed bytes are not LDAP to the eye, wherever the capture begins.
+        check(&[SEALED], true, None);
+        check(&[SEALED], false, None);
+        check(&[b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x07\x05\0\x80\0"], true, None);
+    }
+
+    #[test]
+    fn the_root_of_a_directory() {
+        let text = |tag: u8, text: &str| [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let around = |tag: u8, inside: &[u8]| [&[tag, u8::try_from(inside.len()).unwrap()], inside].concat();
+        let attribute =
+            |name: &str, value: &str| around(0x30, &[text(4, name), around(0x31, &text(4, value))].concat());
+        let list = |catalog: &str| {
+            let attributes = [attribute("dnsHostName", "DC1.corp.example"), attribute("isGlobalCatalogReady", catalog)];
+            let entry = [text(4, ""), around(0x30, &attributes.concat())].concat();
+            around(0x30, &[&[2, 1, 1], &around(0x64, &entry)[..]].concat())
+        };
+        for (catalog, source) in [("TRUE", ClaimSource::CatalogRootDse), ("FALSE", ClaimSource::RootDse)] {
+            let bytes = list(catalog);
+            let Peek::Is(sight) = peek_tcp(&ended(&bytes)) else { panic!("{catalog}") };
+            assert_eq!(sight.claims, [Claim { source, name: "dc1.corp.example".into() }]);
+        }
+        assert_eq!(root_dse(&list("TRUE")[..30]), None);
+    }
+}

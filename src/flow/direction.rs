@@ -13,6 +13,10 @@ const SERVICE_PORTS: [u16; 17] =
 /// More of them: alternative web ports.
 const WEB_PORTS: [u16; 3] = [8000, 8443, 8530];
 
+/// Services of DHCP and DHCPv6 whose clients have a port of their own, which would pass for another service
+/// (RFC 2131 section 4.1, RFC 8415 section 7.2).
+const CLIENT_PORTS: [(u16, u16); 2] = [(68, 67), (546, 547)];
+
 /// The originator and how it is known. `client` is the side that asked, if the payload shows it.
 pub(super) fn settle<A: Address>(run: &Run<A>, client: Option<End>) -> (End, DirectionBasis) {
     if let Some(known) = by_handshake(run) {
@@ -56,10 +60,11 @@ fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
 }
 
 fn by_port<A: Address>(run: &Run<A>) -> Option<End> {
-    let serves = |end| {
+    let port = |end: End| {
         let Endpoint { port, .. } = run.key.endpoint(end);
-        is_service(port)
+        port
     };
+    let serves = |end: End| is_service(port(end)) && !CLIENT_PORTS.contains(&(port(end), port(end.other())));
     match (serves(End::Low), serves(End::High)) {
         (true, false) => Some(End::High),
         (false, true) => Some(End::Low),

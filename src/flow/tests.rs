@@ -229,6 +229,107 @@ fn a_full_table_folds_and_says_so() {
     assert!(settled.flows.iter().all(|flow| flow.responder.port == 53));
 }
 
+/// A segment with numbers of its own; `forward` is from the client on port `client`.
+fn segment(table: &mut FlowTable, client: u16, forward: bool, flags: u8, numbers: (u32, u32), payload: &[u8]) {
+    let (client, server) = ((address(1), client), (address(2), SERVER));
+    let (source, destination) = if forward { (client, server) } else { (server, client) };
+    let payload_length = u32::try_from(payload.len()).unwrap();
+    let content = Content::Tcp(TcpSegment {
+        source_port: source.1,
+        destination_port: destination.1,
+        sequence: numbers.0,
+        acknowledgement: numbers.1,
+        flags: TcpFlags(flags),
+        payload,
+        payload_length,
+    });
+    let datagram = Datagram {
+        source: source.0,
+        destination: destination.0,
+        transport: Transport::TCP,
+        vlan: None,
+        depth: 0,
+        length: 40 + payload_length,
+        identification: None,
+        content,
+    };
+    table.observe(&Sighting::default(), &datagram);
+}
+
+/// Handshake of a connection whose payload starts at 1 on both sides.
+fn open(table: &mut FlowTable, client: u16) {
+    segment(table, client, true, TcpFlags::SYN, (0, 0), b"");
+    segment(table, client, false, TcpFlags::SYN | TcpFlags::ACK, (0, 1), b"");
+    segment(table, client, true, TcpFlags::ACK, (1, 1), b"");
+}
+
+/// Bytes are held until it is known what they are and the receiver has them; nothing is held, and so
+/// nothing looked at, from then on.
+#[test]
+fn what_is_known_is_held_no_longer() {
+    for (ask, answer, expected) in [
+        (&b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..], Some(Application::Http)),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", Some(Application::Ssh)),
+        (&[0x5a; 64], &[0xa5; 64], None),
+    ] {
+        let mut table = FlowTable::new(1000, false);
+        open(&mut table, CLIENT);
+        let sizes = [ask, answer].map(|bytes| u32::try_from(bytes.len()).unwrap());
+        segment(&mut table, CLIENT, true, TcpFlags::ACK, (1, 1), ask);
+        assert!(table.payloads.held >= ask.len(), "{expected:?}");
+        segment(&mut table, CLIENT, false, TcpFlags::ACK, (1, 1 + sizes[0]), answer);
+        segment(&mut table, CLIENT, true, TcpFlags::ACK, (1 + sizes[0], 1 + sizes[1]), b"");
+        assert_eq!(table.payloads.held, 0, "{expected:?}");
+        // What comes now would be something else, were it looked at.
+        let known = table.payloads.interned.len();
+        let (mut asked, mut answered) = (1 + sizes[0], 1 + sizes[1]);
+        for _ in 0..100 {
+            for (forward, bytes) in [(true, &b"EHLO me\r\n"[..]), (false, b"220 a ESMTP ready\r\n")] {
+                let numbers = if forward { (asked, answered) } else { (answered, asked) };
+                segment(&mut table, CLIENT, forward, TcpFlags::ACK, numbers, bytes);
+                let sent = if forward { &mut asked } else { &mut answered };
+                *sent += u32::try_from(bytes.len()).unwrap();
+                assert_eq!(table.payloads.held, 0, "{expected:?}");
+            }
+        }
+        assert_eq!(table.payloads.interned.len(), known, "{expected:?}");
+        let payload = table.settle(Timestamp::from_nanoseconds(9), &[]).flows[0].payload.clone();
+        let found = match payload {
+            Payload::Recognised(found) => found.application,
+            Payload::NotRecognised => None,
+            other @ (Payload::None | Payload::NotCaptured) => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected);
+    }
+}
+
+/// Hellos that never end hold what their budgets allow, each and all together; beyond it a flow counts as
+/// not captured, and that is said.
+#[test]
+fn what_is_held_stays_within_its_budgets() {
+    let mut table = FlowTable::new(100_000, false);
+    let mut hello = b"\x16\x03\x01\x40\0\x01\0\x3f\xfc\x03\x03".to_vec();
+    hello.resize(1400, 7);
+    // So many parts fit into the budget of a direction, and so many flows do not into that of all.
+    let parts = u32::try_from(super::prefix::DIRECTION_BYTES / 1400).unwrap();
+    let enough = u16::try_from(super::payload::ALL_BYTES / (parts as usize * 1400)).unwrap() + 100;
+    for client in 1..=enough {
+        let before = table.payloads.held;
+        open(&mut table, client);
+        let parts = if client == 1 { parts + 10 } else { parts };
+        for part in 0..parts {
+            let bytes = if part == 0 { &hello[..] } else { &[7; 1400] };
+            segment(&mut table, client, true, TcpFlags::ACK, (1 + part * 1400, 1), bytes);
+            let added = table.payloads.held.saturating_sub(before);
+            assert!(added < super::prefix::DIRECTION_BYTES + 32 * 200, "{added} of one flow");
+            assert!(table.payloads.held < super::payload::ALL_BYTES + 2000, "{}", table.payloads.held);
+        }
+    }
+    let settled = table.settle(Timestamp::from_nanoseconds(9), &[]);
+    let not_captured = settled.flows.iter().filter(|flow| flow.payload == Payload::NotCaptured).count();
+    assert!(settled.payloads_not_held > 0 && not_captured > 0, "{} {not_captured}", settled.payloads_not_held);
+}
+
 #[test]
 fn a_record_stays_within_its_budget() {
     assert!(size_of::<super::record::Run<u32>>() <= 128, "{}", size_of::<super::record::Run<u32>>());

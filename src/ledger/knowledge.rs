@@ -163,6 +163,7 @@ fn first_and_last(mut all: Vec<Resolution>) -> Vec<Resolution> {
             ResolutionResult::Failed(code) => (2, code),
             ResolutionResult::Unanswered => (3, 0),
             ResolutionResult::Conflicting => (4, 0),
+            ResolutionResult::Cut => (5, 0),
         };
         let key = (resolution.client, resolution.resolver, resolution.name.clone(), resolution.kind, ended);
         match groups.get_mut(&key) {

@@ -96,6 +96,8 @@ struct Answer {
     rcode: u8,
     truncated: bool,
     has_records: bool,
+    /// Whether every record that it claims was captured.
+    whole: bool,
     reached: Vec<Reached>,
 }
 
@@ -286,7 +288,13 @@ impl Spoken {
         let said = if message.response {
             let reached = dns::addresses(&message);
             let has_records = !message.answers.is_empty();
-            Said::Answer(Answer { rcode: message.rcode, truncated: message.truncated, has_records, reached })
+            Said::Answer(Answer {
+                rcode: message.rcode,
+                truncated: message.truncated,
+                has_records,
+                whole: message.whole,
+                reached,
+            })
         } else {
             Said::Question
         };

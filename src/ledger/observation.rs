@@ -106,6 +106,8 @@ pub enum ResolutionResult {
     Resolved,
     /// The name exists, without addresses of the asked type.
     Empty,
+    /// An answer came, and the capture cut it before it said anything.
+    Cut,
     /// NXDOMAIN, SERVFAIL, REFUSED, …: the RCODE (RFC 1035).
     Failed(u8),
     /// No answer was seen.

@@ -64,6 +64,11 @@ impl Ours {
                 };
                 (!self.flows(*ends).any(states)).then(|| format!("name {name}"))
             }
+            Said::Client { ends, word } => {
+                let [asking, _] = *ends;
+                let asks = |flow: &Conversation| (flow.originator.address, flow.originator.port) == asking;
+                (!self.flows(*ends).any(asks)).then(|| format!("{word} asked by {}:{}", asking.0, asking.1))
+            }
             Said::Interface { ends, name } => {
                 let called = |uuid: &str| interface_name(uuid) == Some(name);
                 let binds = |flow: &Conversation| {

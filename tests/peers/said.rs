@@ -1,5 +1,12 @@
 //! What other programs say of the flows of a capture: files in, one fact each out; nothing is
 //! compared here.
+//!
+//! Of Zeek's `ldap.log`, `ldap_search.log` and `dce_rpc.log` what the program says too is taken: the
+//! application, who asks whom, and the interface. Message numbers, versions, operations, results, objects
+//! and arguments of LDAP, and operations, pipes and round trips of RPC have nothing here to be held against:
+//! the bytes of a flow are let go once its application is known, and no row of a matrix speaks of an
+//! operation. Those that are read (`ept_map`, activation, StartTLS as the first message) are compared by what
+//! they lead to: the ports in `Announced`, and LDAP as the application in front of `ssl.log`.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -17,6 +24,8 @@ pub enum Said {
     Application { ends: [End; 2], word: String, one_of: &'static [Application] },
     /// A flow between two ends states this name, canonical.
     Name { ends: [End; 2], name: String },
+    /// In a flow between two ends this one asks.
+    Client { ends: [End; 2], word: String },
     /// A flow between two ends binds this RPC interface, by its short name.
     Interface { ends: [End; 2], name: String },
     /// A client asked a resolver for a name of this DNS type; the RCODE when it was answered.
@@ -122,12 +131,16 @@ fn zeek_line<'l>(what: &str, cell: &dyn Fn(&str) -> Option<&'l str>) -> Result<V
             said.push(is(&[Application::Quic]));
             said.extend(named(cell("server_name").and_then(canonical)));
         }
-        "ldap" | "ldap_search" => said.push(is(&[Application::Ldap, Application::Cldap])),
+        "ldap" | "ldap_search" => {
+            said.push(is(&[Application::Ldap, Application::Cldap]));
+            said.push(Said::Client { ends, word: what.to_owned() });
+        }
         // A ticket may be shown inside SMB.
         "kerberos" => said.push(is(&[Application::Kerberos, Application::Kpasswd, Application::Smb])),
         "smb_mapping" => said.push(is(&[Application::Smb])),
         "dce_rpc" => {
             said.push(is(&[Application::Dcerpc, Application::Epm, Application::Smb]));
+            said.push(Said::Client { ends, word: what.to_owned() });
             let interface = cell("endpoint").map(|name| zeek_interface(name).to_owned());
             said.extend(interface.map(|name| Said::Interface { ends, name }));
         }

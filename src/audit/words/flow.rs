@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{frame, service};
+use super::{WHOLE_PACKETS, frame, service};
 use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
 use crate::flow::{Conversation, Outcome};
@@ -96,11 +96,16 @@ pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, flow: FrameRef)
 }
 
 pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
-    let why = match flow.outcome {
+    let better = if flow.truncated { WHOLE_PACKETS } else { "a capture that begins before the connection" };
+    format!("{}; {better} would settle it.", nameless(flow))
+}
+
+fn nameless(flow: &Conversation) -> &'static str {
+    match flow.outcome {
+        _ if flow.truncated => "The capture cut its packets before a name could be read, and no DNS answer decides it",
         Outcome::Midstream => "It was open before the capture began, so neither its hello nor its DNS answer is there",
         _ => "The capture holds no hello that names the peer, and no DNS answer for its address",
-    };
-    format!("{why}; a capture that begins before the connection would settle it.")
+    }
 }
 
 pub(in crate::audit) fn bound_interface(interface: &str) -> String {
@@ -134,9 +139,10 @@ pub(in crate::audit) fn unannounced_instance(port: u16) -> String {
     format!("No SQL Server browser gave port {port} to this client in this capture; its answer would settle it.")
 }
 
-pub(in crate::audit) fn only_in_range(port: u16) -> String {
+pub(in crate::audit) fn only_in_range(port: u16, is_cut: bool) -> String {
+    let what = if is_cut { WHOLE_PACKETS } else { "either" };
     format!(
-        "Port {port} only lies in the dynamic range: no endpoint mapper answer and no bind for it was captured; either would settle it."
+        "Port {port} only lies in the dynamic range: no endpoint mapper answer and no bind for it was captured; {what} would settle it."
     )
 }
 

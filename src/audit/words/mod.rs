@@ -27,6 +27,8 @@ use crate::wire::{FrameRef, Transport};
 pub(in crate::audit) const ANYBODY: &str = "anybody";
 /// The vantage that is no role.
 pub(in crate::audit) const MIRROR: &str = "mirror";
+/// What a capture has to be made of where packets were cut.
+const WHOLE_PACKETS: &str = "a capture of whole packets (pktmon: --pkt-size 0)";
 /// Why an input was not read to its end.
 pub(in crate::audit) const STOPPED: &str = "stopped before its end";
 

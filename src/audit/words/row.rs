@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{atom as atom_words, frame, plural};
+use super::{WHOLE_PACKETS, atom as atom_words, frame, plural};
 use crate::audit::model::{AtomResult, RowStatus};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Resolution, ResolutionResult};
@@ -65,9 +65,12 @@ pub(in crate::audit) fn missing(span: i64, flows: u64) -> String {
     format!("Never tried in {} s{}.", span / 1_000_000_000, doubt(flows))
 }
 
-pub(in crate::audit) fn not_yet(span: i64, window: i64) -> String {
+pub(in crate::audit) fn not_yet(span: i64, window: i64, flows: u64) -> String {
     let (span, window) = (span / 1_000_000_000, window / 1_000_000_000);
-    format!("Never tried, but the capture spans {span} s of the {window} s after which silence would mean something.")
+    let doubt = doubt(flows);
+    format!(
+        "Never tried{doubt}, but the capture spans {span} s of the {window} s after which silence would mean something."
+    )
 }
 
 pub(in crate::audit) fn lossy() -> String {
@@ -89,6 +92,14 @@ pub(in crate::audit) fn undecided(flows: u64) -> String {
     format!("{} may be it; what was captured cannot decide.", plural(flows, "unresolved flow"))
 }
 
+pub(in crate::audit) fn answer_cut(question: &Resolution) -> String {
+    format!(
+        "{} was asked for ({}), and the capture cut the answer; {WHOLE_PACKETS} would settle it.",
+        question.name,
+        frame(question.question)
+    )
+}
+
 pub(in crate::audit) fn never_contacted(question: &Resolution) -> String {
     let at = frame(question.answer.unwrap_or(question.question));
     format!("{} was asked for and answered ({at}), and then never contacted.", question.name)
@@ -104,7 +115,7 @@ pub(in crate::audit) fn look_up_failed(question: &Resolution) -> String {
         ResolutionResult::Empty => "has no address".to_owned(),
         ResolutionResult::Unanswered => "was asked for and not answered".to_owned(),
         ResolutionResult::Conflicting => "got answers that contradict each other".to_owned(),
-        ResolutionResult::Resolved => "was answered".to_owned(),
+        ResolutionResult::Resolved | ResolutionResult::Cut => "was answered".to_owned(),
     };
     format!("{} {how} ({at}, resolver {}).", question.name, question.resolver)
 }

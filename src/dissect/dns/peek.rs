@@ -97,3 +97,46 @@ fn family(message: &Message, header: &Header) -> Application {
         Application::Dns
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(bytes: &[u8]) -> Prefix<'_> {
+        Prefix { bytes, ended: true, ..Prefix { from_start: true, ..Prefix::default() } }
+    }
+
+    /// A message with one question for an address.
+    fn message(id: u8, flags: [u8; 2], name: &str) -> Vec<u8> {
+        let labels =
+            name.split('.').flat_map(|label| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat());
+        let name: Vec<u8> = labels.chain([0]).collect();
+        [&[0, id, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, 0], &name[..], &[0, 1, 0, 1]].concat()
+    }
+
+    #[test]
+    fn three_protocols_with_one_format() {
+        let check = |bytes: &[u8], expected: Option<(Application, Speaker)>| {
+            let found = peek_udp(&ended(bytes));
+            assert_eq!(found, expected.map_or(Peek::Not, |(it, speaker)| Peek::is(it, speaker)), "{bytes:x?}");
+        };
+        check(&message(7, [1, 0], "dc1.corp.example"), Some((Application::Dns, Speaker::Client)));
+        check(&message(7, [0x81, 0x80], "dc1.corp.example"), Some((Application::Dns, Speaker::Server)));
+        check(&message(0, [0, 0], "printer.local"), Some((Application::Mdns, Speaker::Either)));
+        check(&message(7, [0, 0], "wpad"), Some((Application::Llmnr, Speaker::Client)));
+        check(&message(7, [0x80, 0], "wpad"), Some((Application::Llmnr, Speaker::Server)));
+        check(&message(7, [1, 3], "dc1.corp.example"), None);
+        check(&message(7, [1, 0], "dc1.corp.example")[..20], None);
+    }
+
+    #[test]
+    fn a_stream_starts_with_a_length() {
+        let question = message(7, [1, 0], "dc1.corp.example");
+        let length = u16::try_from(question.len()).unwrap().to_be_bytes();
+        let stream = [&length[..], &question].concat();
+        let peek = |bytes| peek_tcp(&ended(bytes));
+        assert_eq!(peek(&stream), Peek::is(Application::Dns, Speaker::Client));
+        assert_eq!(peek(&question), Peek::Not);
+        assert_eq!(peek_tcp(&Prefix { ended: false, ..ended(&stream[..20]) }), Peek::More);
+    }
+}

@@ -153,6 +153,11 @@ mod tests {
         check(b"\0\0\x01\0\x01\0\0\0\0\0\x03\x7f\0\0", Some(Data::Other));
         check(b"\0\0\x05\0\x01\0\0\0\0\0\x03\x01a\0", Some(Data::Cname("a".into())));
         check(b"\0\0\x05\0\x01\0\0\0\0\0\x02\x01a\0", None);
+        check(b"\0\0\x0c\0\x01\0\0\0\0\0\x03\x01a\0", Some(Data::Ptr("a".into())));
+        check(b"\0\0\x27\0\x01\0\0\0\0\0\x03\x01a\0", Some(Data::Dname("a".into())));
+        let address = [&b"\0\0\x1c\0\x01\0\0\0\0\0\x10"[..], &[0x20; 16]].concat();
+        check(&address, Some(Data::Aaaa(Ipv6Addr::from([0x20; 16]))));
+        check(&address[..20], None);
         check(
             b"\0\0\x21\0\x01\0\0\0\0\0\x0a\0\x01\0\x02\x01\x85\x02dc\0",
             Some(Data::Srv(Srv { priority: 1, weight: 2, port: 389, target: "dc".into() })),

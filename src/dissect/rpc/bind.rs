@@ -119,3 +119,51 @@ fn read_results(answer: &Pdu<'_>) -> Vec<(bool, bool)> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMR: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xac\x01\0\0\0";
+    const LSARPC: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xab\0\0\0\0";
+    const NDR: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+
+    fn pdu(kind: u8, call: u8, body: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(body.len() + 16).unwrap().to_le_bytes();
+        [&[5, 0, kind, 3, 0x10, 0, 0, 0], &length[..], &[0, 0, call, 0, 0, 0], body].concat()
+    }
+
+    fn asked(kind: u8, call: u8, interface: &[u8]) -> Vec<u8> {
+        pdu(kind, call, &[&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], interface, NDR].concat())
+    }
+
+    /// An answer whose secondary address takes this many bytes.
+    fn told(kind: u8, call: u8, address: &[u8], result: u8) -> Vec<u8> {
+        let length = u16::try_from(address.len()).unwrap().to_le_bytes();
+        let padding = vec![0; (address.len() + 2).next_multiple_of(4) - address.len() - 2];
+        let head = [&[0; 8], &length[..], address, &padding, &[1, 0, 0, 0]].concat();
+        pdu(kind, call, &[&head[..], &[result, 0, 0, 0], NDR].concat())
+    }
+
+    fn check(client: &[Vec<u8>], server: &[Vec<u8>], expected: &[(&str, bool)]) {
+        let found = interfaces(&client.concat(), &server.concat());
+        let found: Vec<(&str, bool)> =
+            found.iter().map(|it| (crate::dissect::rpc::interface_name(&it.uuid).unwrap(), it.accepted)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn interfaces_are_granted_by_the_answer_to_their_own_bind() {
+        let (bind, alter) = (asked(11, 1, SAMR), asked(14, 2, LSARPC));
+        check(std::slice::from_ref(&bind), &[], &[("samr", false)]);
+        for address in [&b""[..], b"135\0", b"49664\0", b"\\PIPE\\lsass\0"] {
+            check(std::slice::from_ref(&bind), &[told(12, 1, address, 0)], &[("samr", true)]);
+        }
+        check(std::slice::from_ref(&bind), &[told(12, 1, b"135\0", 2)], &[("samr", false)]);
+        check(std::slice::from_ref(&bind), &[told(12, 9, b"135\0", 0)], &[("samr", false)]);
+        let granted = [told(12, 1, b"135\0", 0), told(15, 2, b"", 0)];
+        check(&[bind.clone(), alter.clone()], &granted, &[("samr", true), ("lsarpc", true)]);
+        // A bind is not granted by what answers an alteration, nor the other way round.
+        check(&[bind, alter], &[told(15, 1, b"", 0), told(12, 2, b"", 0)], &[("samr", false), ("lsarpc", false)]);
+    }
+}

@@ -21,7 +21,8 @@ pub(in crate::dissect) fn peek(prefix: &Prefix<'_>) -> Peek {
         PduKind::Control => Speaker::Either,
     };
     let rest = match pdu.kind {
-        PduKind::Bind | PduKind::Alter if !pdu.whole => Rest::This,
+        // One that the capture cut shows its interfaces all the same, and its answer is worth waiting for.
+        PduKind::Bind | PduKind::Alter if !pdu.whole && !prefix.ended => Rest::This,
         PduKind::Bind | PduKind::Alter => Rest::Other,
         PduKind::BindAck | PduKind::AlterAck if !pdu.whole => Rest::This,
         PduKind::Request

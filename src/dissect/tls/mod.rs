@@ -95,3 +95,86 @@ fn server(messages: &[u8], hello: usize) -> Sight {
 fn message(reader: &mut Reader<'_>) -> Option<(u8, usize)> {
     Some((reader.byte()?, reader.be24()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(bytes: &[u8]) -> Prefix<'_> {
+        Prefix { bytes, ended: true, ..Prefix { from_start: true, ..Prefix::default() } }
+    }
+
+    fn short16(bytes: &[u8]) -> [u8; 2] {
+        u16::try_from(bytes.len()).unwrap().to_be_bytes()
+    }
+
+    /// Handshake messages in one record.
+    fn record(messages: &[u8]) -> Vec<u8> {
+        [&[22, 3, 3], &short16(messages)[..], messages].concat()
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 0], &short16(body)[..], body].concat()
+    }
+
+    fn extension(kind: u16, value: &[u8]) -> Vec<u8> {
+        [&kind.to_be_bytes()[..], &short16(value), value].concat()
+    }
+
+    fn hello(alpn: &str, further: &[u8]) -> Vec<u8> {
+        let name = b"\0\x0e\0\0\x0bsql.example";
+        let one = [&[u8::try_from(alpn.len()).unwrap()], alpn.as_bytes()].concat();
+        let offered = [&short16(&one)[..], &one].concat();
+        let extensions = [extension(0, name), extension(16, &offered), further.to_vec()].concat();
+        let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &short16(&extensions), &extensions].concat();
+        record(&message(CLIENT_HELLO, &body))
+    }
+
+    fn seen(bytes: &[u8]) -> Sight {
+        match peek(&ended(bytes)) {
+            Peek::Is(sight) => sight,
+            found @ (Peek::More | Peek::Not) => panic!("{found:?}"),
+        }
+    }
+
+    fn claim(source: ClaimSource, name: &str) -> Claim {
+        Claim { source, name: name.into() }
+    }
+
+    #[test]
+    fn what_a_hello_says() {
+        let own = claim(ClaimSource::Sni, "sql.example");
+        for (alpn, application) in
+            [("h2", Application::Https), ("tds/8.0", Application::Tds), ("smtp", Application::Tls)]
+        {
+            let sight = seen(&hello(alpn, &[]));
+            assert_eq!((sight.application, sight.alpn.as_deref()), (application, Some(alpn)));
+            assert_eq!(sight.claims, std::slice::from_ref(&own));
+        }
+        // Encrypted hellos: the name that shows is the provider's.
+        for kind in [0xfe0d, 0xffce] {
+            let sight = seen(&hello("h2", &extension(kind, &[0; 8])));
+            assert_eq!(sight.claims, [claim(ClaimSource::OuterSni, "sql.example")]);
+        }
+    }
+
+    /// The names of a certificate in clear, whole and cut: a cut one says nothing.
+    #[test]
+    fn certificates_of_the_versions_that_show_them() {
+        let names = b"\x06\x03\x55\x1d\x11\x04\x1b\x30\x19\x82\x09a.example\x82\x0c*.b.example.";
+        let list = [&[0, 0, u8::try_from(names.len()).unwrap()], &names[..]].concat();
+        let body = [&[0, 0, u8::try_from(list.len()).unwrap()], &list[..]].concat();
+        let server = |extensions: &[u8]| {
+            let body = [&[3, 3], &[9; 32][..], &[0, 0xc0, 0x2f, 0], &short16(extensions), extensions].concat();
+            message(SERVER_HELLO, &body)
+        };
+        let certified = |extensions: &[u8]| record(&[server(extensions), message(CERTIFICATE, &body)].concat());
+        let both = ["*.b.example", "a.example"].map(|name| claim(ClaimSource::Certificate, name));
+        let mut found = seen(&certified(&[])).claims;
+        found.sort();
+        assert_eq!(found, both);
+        assert!(seen(&certified(&[])[..90]).claims.is_empty());
+        // TLS 1.3 seals what follows its hello.
+        assert!(seen(&certified(&extension(43, &[3, 4]))).claims.is_empty());
+    }
+}

@@ -70,6 +70,7 @@ impl Lookup<'_> {
             Some(_) if self.is_conflicting() => ResolutionResult::Conflicting,
             Some((.., answer)) if answer.rcode != 0 => ResolutionResult::Failed(answer.rcode),
             Some((.., answer)) if has_content(answer, self.exchange.kind) => ResolutionResult::Resolved,
+            Some((.., answer)) if !answer.whole => ResolutionResult::Cut,
             Some(_) => ResolutionResult::Empty,
         };
         Some(Resolution {
