@@ -83,8 +83,9 @@ fn one(page: &mut Markup, finding: &Finding, step: Option<&NextStep>, several: b
 fn sentence(finding: &Finding) -> String {
     let mut letters = finding.detail.chars();
     match letters.next() {
-        Some(first) if finding.kind == "unexpected" && !finding.detail.ends_with('.') => {
-            format!("{}{}.", first.to_ascii_uppercase(), letters.as_str())
+        Some(first) if finding.kind == "unexpected" => {
+            let end = if finding.detail.ends_with('.') { "" } else { "." };
+            format!("{}{}{end}", first.to_ascii_uppercase(), letters.as_str())
         }
         _ => finding.detail.clone(),
     }
