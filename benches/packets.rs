@@ -90,7 +90,7 @@ fn frames(flows: u32) -> Vec<Vec<u8>> {
 }
 
 /// The same bytes as a reader hands them out.
-fn borrowed(frames: &[Vec<u8>]) -> impl Iterator<Item = Frame<'_>> {
+fn borrowed(frames: &[Vec<u8>]) -> impl Iterator<Item = Frame<'_>> + Clone {
     (1u32..).zip(frames).map(|(number, bytes)| Frame {
         at: Timestamp::from_nanoseconds(i64::from(number) * 1_000),
         link: LinkType(1),

@@ -180,10 +180,10 @@ fn answers(message: &[u8]) -> Vec<String> {
 /// The ports of each flow, and what its first bytes were recognised as.
 fn recognised(traffic: &Traffic) -> Vec<([u16; 2], Option<Recognised>)> {
     let ask = |transport, [first, second]: [&[u8]; 2], from_start| {
-        let prefix = |bytes| Prefix { bytes, from_start, ended: true };
+        let prefix = |bytes| Prefix { bytes, from_start, ended: true, ..Prefix::default() };
         match recognise(transport, prefix(first), prefix(second)) {
             Progress::Known(known) => Some(*known),
-            Progress::More | Progress::Unknown => None,
+            Progress::More(_) | Progress::Unknown => None,
         }
     };
     let mut found = Vec::new();

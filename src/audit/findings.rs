@@ -130,7 +130,7 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let finding = finding(rows, head, detail, flows);
     let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix(), group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
-    Found { finding, flows: places(rows, flows), next }
+    Found { finding, flows: group.places.clone(), next }
 }
 
 /// Broadcast and multicast: said to everybody, got through to nobody in particular.

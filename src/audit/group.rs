@@ -33,6 +33,8 @@ pub(super) struct Group<'audit> {
     pub(super) key: Key,
     /// In order of first packet.
     pub(super) flows: Vec<&'audit Conversation>,
+    /// Where they stand in the observation.
+    pub(super) places: Vec<u32>,
 }
 
 impl Group<'_> {
@@ -56,8 +58,8 @@ fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
     values.collect::<BTreeSet<T>>().len()
 }
 
-/// Groups by key. Found by hash, since every flow asks; sorted once, when all is grouped.
-type Groups<'audit> = HashMap<Key, Vec<&'audit Conversation>, foldhash::fast::RandomState>;
+/// Places of flows by key. Found by hash, since every flow asks; sorted once, when all is grouped.
+type Groups = HashMap<Key, Vec<u32>, foldhash::fast::RandomState>;
 
 /// Groups every flow that is unexpected or mismatched.
 pub(super) fn group<'audit>(
@@ -66,18 +68,20 @@ pub(super) fn group<'audit>(
 ) -> Vec<Group<'audit>> {
     let mut groups = Groups::default();
     let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
-    for (flow, verdict) in flows.iter().zip(verdicts).filter(|(_, verdict)| told(verdict)) {
-        groups.entry(key(flow, verdict)).or_default().push(flow);
+    for (place, (flow, verdict)) in (0..).zip(flows.iter().zip(verdicts)).filter(|(_, (_, verdict))| told(verdict)) {
+        groups.entry(key(flow, verdict)).or_default().push(place);
     }
     let scan = |key: &Key| Key { port: None, kind: None, row: None, ..*key };
     let sweep = |key: &Key| Key { responder: None, kind: None, row: None, ..*key };
     let crowd = |key: &Key| Key { originator: None, ..*key };
     let groups = collapse(collapse(collapse(pair_up(groups), scan), sweep), crowd);
-    let mut groups: Vec<Group<'audit>> = groups.into_iter().map(|(key, flows)| Group { key, flows }).collect();
-    for group in &mut groups {
-        // In the order of the observation, whatever the hashes: one frame may open several flows.
-        group.flows.sort_by_key(|flow| (flow.first, flow.first_frame, flow.originator, flow.responder, flow.transport));
-    }
+    let whole = |(key, mut places): (Key, Vec<u32>)| {
+        // In the order of the observation, whatever the hashes.
+        places.sort_unstable();
+        let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
+        Group { key, flows, places }
+    };
+    let mut groups: Vec<Group<'audit>> = groups.into_iter().map(whole).collect();
     groups.sort_unstable_by_key(|group| group.key);
     groups
 }
@@ -100,7 +104,7 @@ const fn has_ports(transport: Transport) -> bool {
 }
 
 /// Retries of something that also carried payload belong to it: one service, one group.
-fn pair_up(mut groups: Groups<'_>) -> Groups<'_> {
+fn pair_up(mut groups: Groups) -> Groups {
     let talk = |key: &Key| Key { probes: false, ..*key };
     let paired: Vec<Key> = groups.keys().filter(|key| key.probes && groups.contains_key(&talk(key))).copied().collect();
     for probes in paired {
@@ -111,17 +115,17 @@ fn pair_up(mut groups: Groups<'_>) -> Groups<'_> {
 }
 
 /// Merges the groups that share the wider key, where they are many.
-fn collapse<'audit>(groups: Groups<'audit>, wider: impl Fn(&Key) -> Key) -> Groups<'audit> {
+fn collapse(mut groups: Groups, wider: impl Fn(&Key) -> Key) -> Groups {
     let mut families: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
     for key in groups.keys() {
         let members = families.entry(wider(key)).or_default();
         *members = members.saturating_add(1);
     }
-    let mut result = Groups::default();
-    for (key, flows) in groups {
-        let family = wider(&key);
-        let many = families.get(&family).is_some_and(|members| *members >= MANY);
-        result.entry(if many { family } else { key }).or_default().extend(flows);
+    let is_many = |key: &&Key| families.get(&wider(key)).is_some_and(|members| *members >= MANY);
+    let many: Vec<Key> = groups.keys().filter(is_many).copied().collect();
+    for key in many {
+        let places = groups.remove(&key).unwrap_or_default();
+        groups.entry(wider(&key)).or_default().extend(places);
     }
-    result
+    groups
 }

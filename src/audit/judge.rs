@@ -2,8 +2,6 @@
 //! verdict; then the rows, the findings, the quality box and the answer. Pure: the same observation
 //! and matrix give the same audit, whatever the machine or the hour.
 
-use std::collections::BTreeMap;
-
 use super::attributions::Sources;
 use super::grade::Pen;
 use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
@@ -201,24 +199,25 @@ fn waivers(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> 
 }
 
 fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
-    let mut by_verdict: BTreeMap<String, u64> =
-        Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), 0)).collect();
-    let mut by_outcome: BTreeMap<String, u64> =
-        Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), 0)).collect();
-    let count = |counts: &mut BTreeMap<String, u64>, name: &str, weight: u64| {
-        if let Some(seen) = counts.get_mut(name) {
-            *seen = seen.saturating_add(weight);
-        }
-    };
+    let mut verdicts: Vec<(Verdict, u64)> = Verdict::ALL.iter().map(|verdict| (*verdict, 0)).collect();
+    let mut outcomes: Vec<(Outcome, u64)> = Outcome::ALL.iter().map(|outcome| (*outcome, 0)).collect();
     for (flow, judgement) in observation.flows.iter().zip(judged) {
-        count(&mut by_verdict, judgement.verdict.verdict.name(), flow.weight());
-        count(&mut by_outcome, flow.outcome.name(), flow.weight());
+        count(&mut verdicts, judgement.verdict.verdict, flow.weight());
+        count(&mut outcomes, flow.outcome, flow.weight());
     }
+    let by_verdict = verdicts.iter().map(|(verdict, seen)| (verdict.name().to_owned(), *seen)).collect();
+    let by_outcome = outcomes.iter().map(|(outcome, seen)| (outcome.name().to_owned(), *seen)).collect();
     Totals {
         flows: super::weight(&observation.flows),
         packets: observation.counters.frames,
         bytes: observation.counters.bytes,
         by_verdict,
         by_outcome,
+    }
+}
+
+fn count<T: PartialEq>(counts: &mut [(T, u64)], what: T, weight: u64) {
+    if let Some((_, seen)) = counts.iter_mut().find(|(known, _)| *known == what) {
+        *seen = seen.saturating_add(weight);
     }
 }

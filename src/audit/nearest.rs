@@ -1,6 +1,8 @@
 //! Flows that no row explains: what kind they are, and which row comes nearest by which cell.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
@@ -9,6 +11,7 @@ use super::{names, words};
 use crate::dissect::Application;
 use crate::flow::DirectionBasis;
 use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing};
+use crate::wire::Transport;
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -17,7 +20,7 @@ pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String
     if let Some((row, reason)) = unnamed(matrix, case).or_else(|| unbound(matrix, case)) {
         return doubt(row, reason);
     }
-    let best = rank(matrix, case);
+    let best = case.precedents.nearest(matrix, case);
     if let Some(Candidate { cells: Cells::Reversed, row }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {
@@ -63,22 +66,64 @@ impl Cells {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Candidate {
     row: RowId,
     cells: Cells,
+}
+
+/// Which row came nearest to flows that were alike: strangers come in thousands and in few kinds.
+#[derive(Default)]
+pub(super) struct Precedents(RefCell<HashMap<Likeness, Option<Candidate>, foldhash::fast::RandomState>>);
+
+/// All that decides which row is nearest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Likeness {
+    originator: u32,
+    responder: u32,
+    transport: Transport,
+    port: u64,
+    /// No row is nearer by port 0.
+    has_port: bool,
+    spoken: Option<Application>,
+}
+
+impl Precedents {
+    fn nearest(&self, matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
+        let Some(likeness) = Likeness::of(matrix, case) else { return rank(matrix, case) };
+        let nearest = *self.0.borrow_mut().entry(likeness).or_insert_with(|| rank(matrix, case));
+        debug_assert_eq!(nearest, rank(matrix, case), "two flows that were alike");
+        nearest
+    }
+}
+
+impl Likeness {
+    /// `None` where names play a part.
+    fn of(matrix: &Matrix, case: &Case<'_>) -> Option<Self> {
+        let facts = &case.facts;
+        Some(Self {
+            originator: case.originator.alike()?,
+            responder: case.responder.alike()?,
+            transport: facts.transport,
+            port: matrix.alike(facts.port)?,
+            has_port: facts.port != 0,
+            spoken: payload::application(case.flow),
+        })
+    }
 }
 
 /// The nearest row: by cells, then by application and port number, audited before baseline, in
 /// document order.
 fn rank(matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
     let rows = (0u32..).map(RowId).zip(&matrix.rows);
-    let candidates = || rows.clone().filter_map(|(id, row)| Some((id, row, shared(case, row)?)));
-    let most = candidates().map(|(_, _, cells)| cells.count()).max()?;
+    let candidates: Vec<_> = rows.filter_map(|(id, row)| Some((id, row, shared(case, row)?))).collect();
+    let most = candidates.iter().map(|(_, _, cells)| cells.count()).max()?;
     let spoken = payload::application(case.flow);
-    let nearest = candidates().filter(|(_, _, cells)| cells.count() == most).min_by_key(|(id, row, cells)| {
-        let affinity = row.atoms.iter().map(|atom| affinity(spoken, case.facts.port, atom)).max().unwrap_or(0);
-        (Reverse(affinity), Reverse(*cells), !super::is_audited(matrix, *id), *id)
-    });
+    let nearest =
+        candidates.into_iter().filter(|(_, _, cells)| cells.count() == most).min_by_key(|(id, row, cells)| {
+            let affinity = row.atoms.iter().map(|atom| affinity(spoken, case.facts.port, atom)).max().unwrap_or(0);
+            (Reverse(affinity), Reverse(*cells), !super::is_audited(matrix, *id), *id)
+        });
     nearest.map(|(row, _, cells)| Candidate { row, cells })
 }
 

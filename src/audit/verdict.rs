@@ -4,6 +4,7 @@
 use super::grade::{Grade, Graded, Pen};
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
+use super::nearest::Precedents;
 use super::payload::{self, Bytes};
 use super::rpc::Announced;
 use super::{nearest, waivers, words};
@@ -17,13 +18,14 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
+    precedents: Precedents,
 }
 
 impl<'audit> Evidence<'audit> {
     /// What `observation` holds of names and announced ports, for this matrix.
     pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
         let names = Names::new(observation, matrix);
-        Self { matrix, names, announced: Announced::new(&observation.announcements) }
+        Self { matrix, names, announced: Announced::new(&observation.announcements), precedents: Precedents::default() }
     }
 
     /// Brings a flow before `court`: who its ends are, by which names, and which roles they play.
@@ -39,7 +41,8 @@ impl<'audit> Evidence<'audit> {
             port: flow.responder.port,
         };
         let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
-        court(&Case { flow, facts, originator: &originator, responder: &responder, borne: &borne, pen })
+        let (originator, responder, precedents) = (&originator, &responder, &self.precedents);
+        court(&Case { flow, facts, originator, responder, borne: &borne, precedents, pen })
     }
 }
 
@@ -51,6 +54,7 @@ pub(super) struct Case<'case> {
     pub(super) originator: &'case Played<'case>,
     pub(super) responder: &'case Played<'case>,
     pub(super) borne: &'case Borne<'case>,
+    pub(super) precedents: &'case Precedents,
     pub(super) pen: Pen,
 }
 

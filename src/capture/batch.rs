@@ -25,7 +25,7 @@ impl<'block> Batch<'block> {
 
     /// Its frames.
     #[inline]
-    pub fn frames(&self) -> impl Iterator<Item = Frame<'block>> + use<'block> {
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'block>> + Clone + use<'block> {
         let Self { reader, heads, taps, place, .. } = *self;
         heads.iter().map(move |head| frame(reader, head, taps, place))
     }

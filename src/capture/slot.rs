@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
-use super::merge::Turn;
+use super::merge::{NEVER, Turn};
 use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
@@ -142,6 +142,10 @@ impl Slot {
     pub(super) fn run_on(&mut self, own: usize, limit: Turn) -> Range<usize> {
         let first = self.current;
         let mut behind = first.saturating_add(1);
+        if limit == NEVER {
+            self.account_from(behind);
+            return first..self.heads.len();
+        }
         while let Some(head) = self.heads.get(behind) {
             let due = self.due.max(head.at);
             if due > limit.0 || (due == limit.0 && own > limit.1) {
@@ -229,6 +233,20 @@ impl Slot {
                 self.input.first = Some(at);
             }
         }
+    }
+
+    /// Accounts for every packet listed from `behind` on, and steps to the last.
+    fn account_from(&mut self, behind: usize) {
+        let rest = self.heads.get(behind..).unwrap_or_default();
+        self.input.packets = self.input.packets.wrapping_add(rest.len() as u64);
+        self.due = rest.iter().fold(self.due, |due, head| due.max(head.at));
+        let mut span = self.input.first.zip(self.input.last);
+        for head in rest.iter().filter(|head| head.timed) {
+            let (first, last) = span.unwrap_or((head.at, head.at));
+            span = Some((first.min(head.at), last.max(head.at)));
+        }
+        (self.input.first, self.input.last) = span.unzip();
+        self.current = self.heads.len().saturating_sub(1);
     }
 
     #[cold]

@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn preambles() {
-        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true });
+        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         let preamble = b"\0\x01\0\x01\x02\x02\x36net.tcp://dc.example:9389/";
         assert_eq!(is(preamble), Peek::is(Application::Adws, Speaker::Client));
         assert_eq!(is(b"\0\x01\0\x01\x02\x02\x36http://dc.example/"), Peek::Not);

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: Option<(Application, Speaker)>) {
-        let prefix = Prefix { bytes, from_start: true, ended: true };
+        let prefix = Prefix { bytes, from_start: true, ended: true, ..Prefix::default() };
         let found = [peek_ssh, peek_smtp, peek_ftp].map(|peek| peek(&prefix)).into_iter().find(|it| *it != Peek::Not);
         assert_eq!(found, expected.map(|(application, speaker)| Peek::is(application, speaker)));
     }

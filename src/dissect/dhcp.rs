@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn messages() {
-        let is = |peek: fn(&Prefix<'_>) -> Peek, bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true });
+        let is = |peek: fn(&Prefix<'_>) -> Peek, bytes: &[u8]| {
+            peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() })
+        };
         let mut discover = [0_u8; 300];
         discover[..4].copy_from_slice(&[1, 1, 6, 0]);
         assert_eq!(is(peek_v4, &discover), Peek::Not);

@@ -51,7 +51,9 @@ mod tests {
 
     #[test]
     fn datagrams() {
-        let is = |peek: fn(&Prefix<'_>) -> Peek, bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true });
+        let is = |peek: fn(&Prefix<'_>) -> Peek, bytes: &[u8]| {
+            peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() })
+        };
         let search = b"M-SEARCH * HTTP/1.1\r\nMAN: \"ssdp:discover\"\r\n";
         assert_eq!(is(peek_ssdp, search), Peek::is(Application::Ssdp, Speaker::Client));
         let probe = b"<?xml version=\"1.0\"?><s xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\">";

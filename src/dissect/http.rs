@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], ended: bool, application: Option<Application>, claim: Option<&str>) {
-        let found = peek(&Prefix { bytes, from_start: true, ended });
+        let found = peek(&Prefix { bytes, from_start: true, ended, ..Prefix::default() });
         let (seen, name) = match &found {
             Peek::Is(sight) => (Some(sight.application), sight.claims.first().map(|claim| claim.name.as_str())),
             Peek::Not | Peek::More => (None, None),

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn check(peek: fn(&Prefix<'_>) -> Peek, bytes: &[u8], expected: Option<(Application, Speaker)>) {
-        let found = peek(&Prefix { bytes, from_start: true, ended: true });
+        let found = peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(found, expected.map_or(Peek::Not, |(application, speaker)| Peek::is(application, speaker)));
     }
 

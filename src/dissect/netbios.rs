@@ -77,7 +77,7 @@ mod tests {
 
     fn check(peek: fn(&Prefix<'_>) -> Peek, bytes: &[&[u8]], expected: Option<Speaker>) {
         let bytes = bytes.concat();
-        let found = peek(&Prefix { bytes: &bytes, from_start: true, ended: true });
+        let found = peek(&Prefix { bytes: &bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(found, expected.map_or(Peek::Not, |speaker| Peek::is(Application::Netbios, speaker)));
     }
 

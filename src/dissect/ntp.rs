@@ -49,7 +49,7 @@ mod tests {
         let mut request = [0_u8; 68];
         request[..4].copy_from_slice(&[0xdb, 0, 0x11, 0xe9]);
         request[40] = 0xe6;
-        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true });
+        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(is(&request), Peek::is(Application::Ntp, Speaker::Client));
         assert_eq!(is(&request[..48]), Peek::is(Application::Ntp, Speaker::Client));
         assert_eq!(is(&request[..47]), Peek::Not);

@@ -19,13 +19,24 @@ pub struct Prefix<'flow> {
     pub from_start: bool,
     /// Whether no further bytes will come (closed, cut, or budget reached).
     pub ended: bool,
+    /// Whether [`Progress::More`] said before that nobody knows it: then nobody looks at it again, and
+    /// `bytes` may be left out.
+    pub foreign: bool,
+}
+
+impl Prefix<'_> {
+    /// Whether an answer that it is something else holds whatever follows.
+    const fn is_telling(&self) -> bool {
+        self.from_start && !self.ended
+    }
 }
 
 /// What recognition makes of the bytes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Further bytes could still decide it.
-    More,
+    /// Further bytes could still decide it; none of the side named here could, because its first bytes
+    /// are nothing that any recogniser knows.
+    More(Option<Side>),
     /// No recogniser knows it, and further bytes will not help.
     Unknown,
     /// Known; nothing further is wanted.
@@ -47,7 +58,9 @@ pub fn recognise(transport: Transport, originator: Prefix<'_>, responder: Prefix
         (Peek::Is(sight), other) => one(settled(sight, &other), Side::Originator, originator, responder),
         (other, Peek::Is(sight)) => one(settled(sight, &other), Side::Responder, originator, responder),
         (Peek::Not, Peek::Not) => Progress::Unknown,
-        (Peek::More, _) | (_, Peek::More) => Progress::More,
+        (Peek::Not, Peek::More) => Progress::More(originator.is_telling().then_some(Side::Originator)),
+        (Peek::More, Peek::Not) => Progress::More(responder.is_telling().then_some(Side::Responder)),
+        (Peek::More, Peek::More) => Progress::More(None),
     }
 }
 
@@ -104,6 +117,9 @@ const UDP: &[Entry] = &[
 
 /// The first recogniser that is sure; `More` when one of them could still become so.
 fn look(table: &[Entry], prefix: &Prefix<'_>) -> Peek {
+    if prefix.foreign {
+        return Peek::Not;
+    }
     if prefix.bytes.is_empty() {
         return if prefix.ended { Peek::Not } else { Peek::More };
     }
@@ -130,7 +146,7 @@ fn both(first: Sight, second: Sight, originator: Prefix<'_>, responder: Prefix<'
         if swapped { (second, first, Side::Responder) } else { (first, second, Side::Originator) };
     let (asking, answering) = sides(side, originator, responder);
     if main.rest == Rest::This && !asking.ended || other.rest == Rest::This && !answering.ended {
-        return Progress::More;
+        return Progress::More(None);
     }
     if main.application.fulfils(other.application) || main.speaker == Speaker::Client {
         main.claims.extend(other.claims);
@@ -158,7 +174,7 @@ fn one(sight: Sight, side: Side, originator: Prefix<'_>, responder: Prefix<'_>) 
         Rest::This => !own.ended,
         Rest::Other => !other.ended,
     };
-    if wanting { Progress::More } else { known(sight, side, originator, responder) }
+    if wanting { Progress::More(None) } else { known(sight, side, originator, responder) }
 }
 
 fn sides<'f>(side: Side, originator: Prefix<'f>, responder: Prefix<'f>) -> (Prefix<'f>, Prefix<'f>) {
@@ -217,11 +233,11 @@ mod tests {
 
     /// Both sides have said all that they will.
     fn ended(transport: Transport, first: &[u8], second: &[u8], from_start: bool) -> Option<Recognised> {
-        let prefix = |bytes| Prefix { bytes, from_start, ended: true };
+        let prefix = |bytes| Prefix { bytes, from_start, ended: true, foreign: false };
         match recognise(transport, prefix(first), prefix(second)) {
             Progress::Known(known) => Some(*known),
             Progress::Unknown => None,
-            Progress::More => panic!("more is wanted where nothing comes"),
+            Progress::More(_) => panic!("more is wanted where nothing comes"),
         }
     }
 
@@ -257,8 +273,8 @@ mod tests {
     fn a_hello_is_waited_for_until_it_is_whole_and_answered() {
         let hello = hello();
         for end in 1..=hello.len() {
-            let open = |bytes| Prefix { bytes, from_start: true, ended: false };
-            assert_eq!(recognise(Transport::TCP, open(&hello[..end]), open(NONE)), Progress::More, "{end}");
+            let open = |bytes| Prefix { bytes, from_start: true, ..Prefix::default() };
+            assert_eq!(recognise(Transport::TCP, open(&hello[..end]), open(NONE)), Progress::More(None), "{end}");
         }
         let known = ended(Transport::TCP, &hello, NONE, true).unwrap();
         assert_eq!(known.claims, [super::super::Claim { source: ClaimSource::Sni, name: "a.example".into() }]);
@@ -331,6 +347,34 @@ mod tests {
             }
             parse_all(&bytes, seed);
             parse_all(seed, &bytes);
+        }
+    }
+
+    proptest! {
+        /// What is nothing that anybody knows stays so: a stream whatever follows, a datagram, which is
+        /// whole, when nothing follows.
+        #[test]
+        fn foreign_bytes_stay_foreign(
+            seed in prop::sample::select(SEEDS),
+            damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+            tail in prop::collection::vec(any::<u8>(), 0..200),
+            tcp in any::<bool>(),
+        ) {
+            let mut bytes = [seed, &tail].concat();
+            if let Some((at, byte)) = damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let table = if tcp { TCP } else { UDP };
+            let open = |end: usize| Prefix { bytes: &bytes[..end], from_start: true, ..Prefix::default() };
+            let mut foreign = false;
+            for end in 1..=bytes.len() {
+                foreign = look(table, &open(end)) == Peek::Not || (foreign && tcp);
+                if foreign {
+                    prop_assert_eq!(look(table, &open(end)), Peek::Not, "{} of {}", end, bytes.escape_ascii());
+                    prop_assert_eq!(look(table, &Prefix { ended: true, ..open(end) }), Peek::Not);
+                }
+            }
         }
     }
 

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: Option<Speaker>) {
-        let found = peek(&Prefix { bytes, from_start: true, ended: true });
+        let found = peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(found, expected.map_or(Peek::Not, |speaker| Peek::is(Application::Snmp, speaker)), "{bytes:x?}");
     }
 

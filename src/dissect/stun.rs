@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn messages() {
-        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true });
+        let is = |bytes: &[u8]| peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(is(b"\0\x01\0\0\x21\x12\xa4\x42"), Peek::is(Application::Stun, Speaker::Client));
         assert_eq!(is(b"\x01\x01\0\x0c\x21\x12\xa4\x42"), Peek::is(Application::Stun, Speaker::Server));
         assert_eq!(is(b"\0\x01\0\x01\x21\x12\xa4\x42"), Peek::Not);

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: bool) {
-        let found = peek(&Prefix { bytes, from_start: true, ended: true });
+        let found = peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(found, Peek::when(expected, Application::Syslog, Speaker::Client), "{}", bytes.escape_ascii());
     }
 

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: bool) {
-        let found = peek(&Prefix { bytes, from_start: true, ended: true });
+        let found = peek(&Prefix { bytes, from_start: true, ended: true, ..Prefix::default() });
         assert_eq!(found, Peek::when(expected, Application::Tftp, Speaker::Client), "{bytes:x?}");
     }
 

@@ -78,8 +78,7 @@ pub(super) fn attempts<A: Address>(
 ) -> Vec<(Attempt<A>, Vec<usize>)> {
     let mut attempts: Vec<(Attempt<A>, Vec<usize>)> = Vec::new();
     for (position, run) in runs {
-        let mut run = (*run).clone();
-        payloads.settle(&mut run);
+        let run = payloads.settled(run);
         match attempts.last_mut() {
             Some((attempt, positions)) if attempt.is_continued_by(&run) => {
                 attempt.join(&run);

@@ -62,7 +62,7 @@ impl FlowTable {
     /// told as of `ended`, as settling would.
     pub fn close(&mut self, now: Timestamp, ended: Timestamp, patience: Patience, errors: &[QuotingError]) -> Closed {
         let mut taking = Taking { now, ended, patience, errors: Errors::new(errors), closed: Closed::default() };
-        let mut payloads = Payloads { interned: self.payloads.interned.clone(), ..Payloads::default() };
+        let mut payloads = self.payloads.settling();
         let four = taking.of(&self.four, &mut payloads, AnyKey::Four);
         let six = taking.of(&self.six, &mut payloads, AnyKey::Six);
         for mut run in self.four.take_out(&four) {

@@ -11,7 +11,8 @@ use super::payload::{Payloads, is_read_again};
 use super::record::Run;
 use super::seen::Seen;
 use super::stream::Stream;
-use super::table::Table;
+pub use super::table::AHEAD;
+use super::table::{FEW_RUNS, Table};
 use super::{Conversation, IcmpError, Outcome, direction};
 use crate::dissect::Payload;
 use crate::wire::{Datagram, Ends, FrameRef, Plain, Quote, Timestamp, Transport};
@@ -90,30 +91,51 @@ impl FlowTable {
             self.latest = Some(sighting.at);
         }
         let opened = match key {
-            AnyKey::Four(key) => self.four.observe(key, &packet, &mut self.payloads),
-            AnyKey::Six(key) => self.six.observe(key, &packet, &mut self.payloads),
+            AnyKey::Four(key) => self.four.observe(key, packet, &mut self.payloads),
+            AnyKey::Six(key) => self.six.observe(key, packet, &mut self.payloads),
         };
         if opened {
             self.hold_budget();
         }
     }
 
-    /// Counts one plain packet, as [`FlowTable::observe`] would.
+    /// The hash by which [`FlowTable::observe_plain`] finds the flow of a plain packet.
+    #[inline(always)]
+    #[must_use]
+    pub fn hash(&self, plain: &Plain<'_>) -> u64 {
+        match plain.ends {
+            Ends::Four(from, to) => self.four.hash(key(plain, from, to).0),
+            Ends::Six(from, to) => self.six.hash(key(plain, from, to).0),
+        }
+    }
+
+    /// Whether there are more flows than the cache of a core holds.
     #[inline]
+    #[must_use]
+    pub const fn is_large(&self) -> bool {
+        self.four.len() > FEW_RUNS || self.six.len() > FEW_RUNS
+    }
+
+    /// Brings the flows of plain packets that come next into the cache, at most [`AHEAD`] of either family.
+    pub fn approach(&self, four: &[u64], six: &[u64]) {
+        self.four.approach(four);
+        self.six.approach(six);
+    }
+
+    /// Counts one plain packet, as [`FlowTable::observe`] would.
+    #[inline(always)]
     pub fn observe_plain(&mut self, sighting: &Sighting, plain: &Plain<'_>) {
         if self.latest.is_none_or(|latest| sighting.at > latest) {
             self.latest = Some(sighting.at);
         }
-        let (source, destination) = (plain.source_port, plain.destination_port);
-        let transport = if plain.tcp.is_some() { Transport::TCP } else { Transport::UDP };
         let opened = match plain.ends {
             Ends::Four(from, to) => {
-                let (key, end) = Key::new((from, source), (to, destination), transport);
-                self.four.observe(key, &Packet::plain(sighting, end, plain), &mut self.payloads)
+                let (key, end) = key(plain, from, to);
+                self.four.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads)
             }
             Ends::Six(from, to) => {
-                let (key, end) = Key::new((from, source), (to, destination), transport);
-                self.six.observe(key, &Packet::plain(sighting, end, plain), &mut self.payloads)
+                let (key, end) = key(plain, from, to);
+                self.six.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads)
             }
         };
         if opened {
@@ -138,7 +160,7 @@ impl FlowTable {
     /// The conversations, with outcomes as of `ended`, the time of the last packet of the capture.
     #[must_use]
     pub fn settle(&self, ended: Timestamp, errors: &[QuotingError]) -> Settled {
-        let mut payloads = Payloads { interned: self.payloads.interned.clone(), ..Payloads::default() };
+        let mut payloads = self.payloads.settling();
         let errors = Errors::new(errors);
         let mut settled =
             Settled { folded_flows: self.folds.flows, payloads_not_held: self.payloads.not_held, ..Settled::default() };
@@ -176,6 +198,13 @@ impl FlowTable {
         self.payloads.release(&mut run);
         self.folds.add(converse(&run, ended, None, &self.payloads));
     }
+}
+
+/// The key of a plain packet between these addresses, and which end sent it.
+#[inline(always)]
+fn key<A: Address>(plain: &Plain<'_>, from: A, to: A) -> (Key<A>, End) {
+    let transport = if plain.tcp.is_some() { Transport::TCP } else { Transport::UDP };
+    Key::new((from, plain.source_port), (to, plain.destination_port), transport)
 }
 
 /// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large

@@ -58,8 +58,8 @@ pub(super) trait Address: Copy + Eq + Ord + Hash {
     /// The address as the standard library writes it.
     fn address(self) -> IpAddr;
 
-    /// Feeds two addresses to a hasher in as few words as they fill.
-    fn feed(low: Self, high: Self, hasher: &mut impl Hasher);
+    /// Feeds two addresses and what else is in a key, 40 bits, to a hasher in as few words as they fill.
+    fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher);
 }
 
 impl Address for u32 {
@@ -68,8 +68,8 @@ impl Address for u32 {
     }
 
     #[inline]
-    fn feed(low: Self, high: Self, hasher: &mut impl Hasher) {
-        hasher.write_u64(u64::from(low) << 32 | u64::from(high));
+    fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
+        hasher.write_u128(u128::from(low) << 96 | u128::from(high) << 64 | u128::from(rest));
     }
 }
 
@@ -79,14 +79,15 @@ impl Address for [u8; 16] {
     }
 
     #[inline]
-    fn feed(low: Self, high: Self, hasher: &mut impl Hasher) {
+    fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from_ne_bytes(low));
         hasher.write_u128(u128::from_ne_bytes(high));
+        hasher.write_u64(rest);
     }
 }
 
 /// The exact key of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Eq, PartialOrd, Ord)]
 pub(super) struct Key<A> {
     low: A,
     high: A,
@@ -95,13 +96,28 @@ pub(super) struct Key<A> {
     transport: u8,
 }
 
+impl<A> Key<A> {
+    /// All but the addresses.
+    #[inline]
+    fn rest(&self) -> u64 {
+        let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
+        ports << 8 | u64::from(self.transport)
+    }
+}
+
+/// Nearly always all of it is equal, so nothing is won by stopping at the first difference.
+impl<A: PartialEq> PartialEq for Key<A> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        (self.low == other.low) & (self.high == other.high) & (self.rest() == other.rest())
+    }
+}
+
 /// Every packet is hashed once: a field at a time would cost as much as finding the flow.
 impl<A: Address> Hash for Key<A> {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        A::feed(self.low, self.high, hasher);
-        let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
-        hasher.write_u64(ports << 8 | u64::from(self.transport));
+        A::feed(self.low, self.high, self.rest(), hasher);
     }
 }
 

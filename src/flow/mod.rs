@@ -23,6 +23,7 @@ mod outcome;
 mod packet;
 mod payload;
 mod prefix;
+mod recognition;
 mod record;
 mod seen;
 mod slots;
@@ -33,5 +34,5 @@ mod tests;
 
 pub use close::{Closed, Patience, still_needed};
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-pub use flows::{FlowTable, QuotingError, Settled, Sighting, in_order};
+pub use flows::{AHEAD, FlowTable, QuotingError, Settled, Sighting, in_order};
 pub use stream::{Stream, Stretch};

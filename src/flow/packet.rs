@@ -1,5 +1,8 @@
-//! A datagram in, what a run needs of it out. Borrows the payload; [`Packet::arrival`] is where bytes
-//! are copied, and only those that recognition keeps.
+//! A datagram in, what a run needs of it out. Borrows the payload: bytes are copied by the log of a run,
+//! and only those that recognition keeps.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::Sighting;
 use super::key::End;
@@ -43,7 +46,7 @@ impl<'frame> Packet<'frame> {
     }
 
     /// The same of a plain packet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain(sighting: &Sighting, from: End, plain: &Plain<'frame>) -> Self {
         let &Plain { vlan, length, payload, payload_length, tcp, .. } = plain;
         let (at, place, marks) = (sighting.at, sighting.place, marks(sighting));
@@ -51,13 +54,9 @@ impl<'frame> Packet<'frame> {
     }
 
     /// The sequence number of a SYN without ACK.
-    pub(super) const fn syn(&self) -> Option<u32> {
-        match self.tcp {
-            Some(tcp) if tcp.flags.any(TcpFlags::SYN) && !tcp.flags.any(TcpFlags::ACK | TcpFlags::RST) => {
-                Some(tcp.sequence)
-            }
-            Some(_) | None => None,
-        }
+    #[inline]
+    pub(super) fn syn(&self) -> Option<u32> {
+        self.tcp?.opening()
     }
 
     pub(super) fn has(&self, bits: u8) -> bool {
@@ -81,23 +80,24 @@ impl<'frame> Packet<'frame> {
         self.has(TcpFlags::ACK).then_some(Mark::Acknowledgement)
     }
 
-    /// The packet as recognition keeps it: from here on the bytes are owned.
-    pub(super) fn arrival(&self, mark: Mark) -> Arrival {
+    /// The packet as recognition wants it.
+    pub(super) fn arrival(&self, mark: Mark) -> Arrival<'frame> {
         Arrival {
             from: self.from,
             mark,
             sequence: self.tcp.map_or(0, |tcp| tcp.sequence),
             acknowledgement: self.tcp.map_or(0, |tcp| tcp.acknowledgement),
-            bytes: self.payload.get(..super::prefix::DIRECTION_BYTES).unwrap_or(self.payload).into(),
+            bytes: Cow::Borrowed(self.payload),
             length: self.payload_length,
             frame: self.place,
             at: self.at,
+            foreign: OnceLock::new(),
         }
     }
 }
 
 /// What its frame adds to what was seen.
-#[inline]
+#[inline(always)]
 fn marks(sighting: &Sighting) -> Seen {
     let mut marks = Seen::default();
     for (is_set, bit) in [

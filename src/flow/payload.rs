@@ -27,32 +27,36 @@ pub(super) struct Payloads {
     pub(super) not_held: u64,
     /// Whether something may be merged in front, so that only a SYN proves the start of a run.
     pub(super) continuation: bool,
+    /// Whether nothing will be merged in front of runs that waited for it: then they are read again.
+    pub(super) resumed: bool,
 }
 
 impl Payloads {
-    /// Keeps what recognition wants of a packet that `run` has counted.
-    #[inline]
+    /// What settling goes on from: nothing will be merged in front any more.
+    pub(super) fn settling(&self) -> Self {
+        Self { interned: self.interned.clone(), resumed: self.continuation, ..Self::default() }
+    }
+
+    /// Keeps what recognition wants of a packet that `run` has counted, if it [`is_wanted`].
+    #[inline(never)]
     pub(super) fn observe<A: Address>(&mut self, run: &mut Run<A>, packet: &Packet<'_>) {
-        let closed = run.verdict != Verdict::OPEN && run.detail.as_ref().is_none_or(|detail| detail.log.is_none());
-        if closed || run.seen.any(Seen::NOT_HELD) {
-            return;
-        }
         if let Some(mark) = packet.mark()
             && self.wants(run, packet.from, mark, packet.payload_length)
         {
-            self.take(run, packet.arrival(mark));
+            self.hold(run, packet.arrival(mark));
         }
     }
 
     /// Takes an arrival in, now or when it is replayed after a merge.
-    pub(super) fn take<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival) {
-        let has_log = run.detail.as_ref().is_some_and(|detail| detail.log.is_some());
-        if (run.verdict != Verdict::OPEN && !has_log) || run.seen.any(Seen::NOT_HELD) {
+    pub(super) fn take<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival<'_>) {
+        if !is_wanted(run) || !self.wants(run, arrival.from, arrival.mark, arrival.length) {
             return;
         }
-        if !self.wants(run, arrival.from, arrival.mark, arrival.length) {
-            return;
-        }
+        self.hold(run, arrival);
+    }
+
+    /// Takes in an arrival that is wanted.
+    fn hold<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival<'_>) {
         if self.held >= ALL_BYTES {
             run.seen.set(Seen::NOT_HELD);
             self.not_held = self.not_held.saturating_add(1);
@@ -63,21 +67,28 @@ impl Payloads {
             self.acknowledge(run, arrival);
             return;
         }
+        let from = arrival.from;
         let checks = run.key.transport() == Transport::TCP && self.has_start(run);
+        // Once it is known what a stream is, its bytes only serve to find copies that contradict them.
+        let is_known = checks && run.verdict != Verdict::OPEN && !is_read_again(run);
         let log = run.detail_mut().log.get_or_insert_default();
         let contradicted = checks && log.contradicts(&arrival);
-        self.held = self.held.saturating_add(log.push(arrival));
+        if is_known {
+            log.follow(&arrival);
+        } else {
+            self.held = self.held.saturating_add(log.push(arrival));
+        }
         if contradicted {
             run.seen.set(Seen::AMBIGUOUS);
         }
         if self.has_start(run) {
-            self.advance(run);
+            self.advance(run, from);
         }
     }
 
     /// An acknowledgement may let the bytes go. Where the start of a run lies before this piece, it is
     /// kept, so that a replay lets them go at the same point.
-    fn acknowledge<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival) {
+    fn acknowledge<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival<'_>) {
         if self.has_start(run) {
             if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.as_mut()) {
                 log.acknowledge(&arrival);
@@ -120,25 +131,36 @@ impl Payloads {
         }
     }
 
-    /// Whether [`Payloads::settle`] would change nothing.
+    /// Whether [`Payloads::settled`] would change nothing.
     pub(super) fn has_settled<A: Address>(&self, run: &Run<A>) -> bool {
         run.verdict != Verdict::OPEN || run.detail.as_ref().is_none_or(|detail| detail.log.is_none())
     }
 
-    /// Decides with what there is: nothing further will come.
-    pub(super) fn settle<A: Address>(&mut self, run: &mut Run<A>) {
-        self.replay(run);
-        if run.verdict != Verdict::OPEN {
-            return;
+    /// The run, decided with what there is: nothing further will come. Without its bytes, unless they are
+    /// read again.
+    pub(super) fn settled<A: Address>(&mut self, run: &Run<A>) -> Run<A> {
+        if !self.resumed || run.verdict != Verdict::OPEN {
+            return self.concluded(run);
         }
-        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+        let mut run = run.clone();
+        self.replay(&mut run);
+        self.concluded(&run)
+    }
+
+    fn concluded<A: Address>(&mut self, run: &Run<A>) -> Run<A> {
+        let mut settled = if is_read_again(run) { run.clone() } else { run.without_log() };
+        let log = run.detail.as_ref().and_then(|detail| detail.log.as_ref());
+        let Some(log) = log.filter(|_| run.verdict == Verdict::OPEN) else { return settled };
         if !self.has_start(run) && run.key.transport() == Transport::TCP && log.contradicts_itself() {
-            run.seen.set(Seen::AMBIGUOUS);
+            settled.seen.set(Seen::AMBIGUOUS);
         }
         // A SYN without payload leaves the question open: the run that goes on after its retransmission answers it.
-        if log.has_payload() {
-            self.decide(run, true);
+        if log.has_payload()
+            && let Some((verdict, claimed)) = self.decide(run, log, true)
+        {
+            settled.conclude(verdict, claimed);
         }
+        settled
     }
 
     /// Lets the bytes of a run go.
@@ -175,12 +197,18 @@ impl Payloads {
         }
     }
 
-    fn advance<A: Address>(&mut self, run: &mut Run<A>) {
+    /// Takes a step on with what `from` sent.
+    fn advance<A: Address>(&mut self, run: &mut Run<A>, from: End) {
         let transport = run.key.transport();
         let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
         if run.verdict == Verdict::OPEN && log.has_payload() {
             let over = is_over(log, transport);
-            self.decide(run, over);
+            // Of a stream that nobody knows more bytes tell no more.
+            if (over || !log.is_foreign(from))
+                && let Some((verdict, claimed)) = self.decide(run, log, over)
+            {
+                run.conclude(verdict, claimed);
+            }
         }
         self.release_if_done(run);
     }
@@ -196,12 +224,13 @@ impl Payloads {
         }
     }
 
-    fn decide<A: Address>(&mut self, run: &mut Run<A>, over: bool) {
-        let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
+    /// The verdict on the bytes of a run and, where it matters, the frame in which the request begins; `None`
+    /// while further bytes could change it.
+    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> Option<(Verdict, Option<FrameRef>)> {
         let transport = run.key.transport();
-        let originator = super::direction::so_far(run);
+        let (originator, starts) = (super::direction::so_far(run), run.starts());
         let progress = if transport == Transport::TCP {
-            log.recognise_stream(originator, run.starts(), over)
+            log.recognise_stream(originator, starts, over)
         } else {
             log.recognise_datagrams(transport, originator, over)
         };
@@ -209,17 +238,21 @@ impl Payloads {
             Progress::Known(found) => {
                 let verdict = self.interned.store(*found, originator);
                 let client = self.interned.get(verdict).and_then(|(_, client)| *client).unwrap_or(originator);
-                let claimed = first_frame(log, client, run.starts());
                 let names = self.interned.get(verdict).is_some_and(|(found, _)| !found.claims.is_empty());
-                run.verdict = verdict;
-                if names || is_read_again(run) {
-                    run.detail_mut().claimed = claimed;
-                }
+                let matters = names || is_read_again(run);
+                Some((verdict, if matters { first_frame(log, client, starts) } else { None }))
             }
-            Progress::More if !over => {}
-            Progress::More | Progress::Unknown => run.verdict = unknown(run, log),
+            Progress::More(_) if !over => None,
+            Progress::More(_) | Progress::Unknown => Some((unknown(run, log), None)),
         }
     }
+}
+
+/// Whether recognition may want more of a run, or hold on to what it has.
+#[inline]
+pub(super) fn is_wanted<A>(run: &Run<A>) -> bool {
+    let closed = run.verdict != Verdict::OPEN && run.detail.as_ref().is_none_or(|detail| detail.log.is_none());
+    !closed && !run.seen.any(Seen::NOT_HELD)
 }
 
 fn is_full(log: &Log, transport: Transport) -> bool {

@@ -3,9 +3,10 @@
 //! so that a merged ledger can replay what its later half held. Never holds more than the budget.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::key::{End, Pair};
-use crate::dissect::{Prefix, Progress, may_span_datagrams, recognise};
+use crate::dissect::{Prefix, may_span_datagrams};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
 /// Payload bytes held per direction. A hello with post-quantum keys and many extensions fits four times.
@@ -18,7 +19,7 @@ pub(super) const DIRECTION_DATAGRAMS: usize = 3;
 /// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
 pub(super) const HELLO_DATAGRAMS: usize = 10;
 /// What an arrival costs beside its bytes.
-const ARRIVAL_COST: usize = size_of::<Arrival>();
+const ARRIVAL_COST: usize = size_of::<Arrival<'_>>();
 
 /// What a packet does to the start and end of its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) enum Mark {
 
 /// One packet that matters to recognition.
 #[derive(Clone, Debug)]
-pub(super) struct Arrival {
+pub(super) struct Arrival<'frame> {
     /// Who sent it.
     pub(super) from: End,
     /// What it does beside carrying payload.
@@ -46,14 +47,16 @@ pub(super) struct Arrival {
     pub(super) sequence: u32,
     /// Its acknowledgement number.
     pub(super) acknowledgement: u32,
-    /// Payload bytes that were captured.
-    pub(super) bytes: Box<[u8]>,
+    /// Payload bytes that were captured: of the frame, and owned once a log holds them.
+    pub(super) bytes: Cow<'frame, [u8]>,
     /// Payload bytes on the wire.
     pub(super) length: u32,
     /// Its frame.
     pub(super) frame: FrameRef,
     /// When.
     pub(super) at: Timestamp,
+    /// Set once a datagram is found to be nothing that any recogniser knows, whatever follows.
+    pub(super) foreign: OnceLock<()>,
 }
 
 /// Contiguous bytes of one direction.
@@ -72,8 +75,13 @@ pub(super) struct Assembled<'log> {
 }
 
 impl<'log> Assembled<'log> {
+    /// The bytes as recognition wants them.
+    pub(super) fn prefix(&self, ended: bool, foreign: bool) -> Prefix<'_> {
+        Prefix { bytes: &self.bytes, from_start: self.from_start, ended, foreign }
+    }
+
     /// What one packet carried, where nothing else came.
-    fn single(part: &'log Arrival, from_start: bool) -> Self {
+    fn single(part: &'log Arrival<'_>, from_start: bool) -> Self {
         let place = (!part.bytes.is_empty()).then_some((0, part.frame, part.at));
         Self {
             bytes: Cow::Borrowed(&part.bytes),
@@ -88,18 +96,20 @@ impl<'log> Assembled<'log> {
 /// The arrivals of one run, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    arrivals: Vec<Arrival>,
+    arrivals: Vec<Arrival<'static>>,
     held: Pair<usize>,
     segments: Pair<usize>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
     /// Sequence number behind the last payload byte of each end.
     reached: Pair<Option<u32>>,
+    /// Set once the stream of an end is found to be nothing that any recogniser knows, whatever follows.
+    foreign: Pair<OnceLock<()>>,
 }
 
 impl Log {
     /// The arrivals in their order.
-    pub(super) fn arrivals(&self) -> &[Arrival] {
+    pub(super) fn arrivals(&self) -> &[Arrival<'static>] {
         &self.arrivals
     }
 
@@ -109,7 +119,7 @@ impl Log {
     }
 
     /// Gives the arrivals away, to be replayed.
-    pub(super) fn into_arrivals(self) -> Vec<Arrival> {
+    pub(super) fn into_arrivals(self) -> Vec<Arrival<'static>> {
         self.arrivals
     }
 
@@ -136,36 +146,42 @@ impl Log {
     }
 
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
-    pub(super) fn push(&mut self, mut arrival: Arrival) -> usize {
+    pub(super) fn push(&mut self, arrival: Arrival<'_>) -> usize {
         let end = arrival.from;
         let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
-        if arrival.bytes.len() > room {
-            arrival.bytes = arrival.bytes.get(..room).unwrap_or_default().into();
-        }
+        let bytes: Cow<'static, [u8]> = Cow::Owned(arrival.bytes.get(..room).unwrap_or(&arrival.bytes).to_vec());
+        let arrival = Arrival { bytes, ..arrival };
         let held = self.held.of_mut(end);
         *held = held.saturating_add(arrival.bytes.len());
+        self.follow(&arrival);
         if arrival.length > 0 {
             let segments = self.segments.of_mut(end);
             *segments = segments.saturating_add(1);
-        }
-        match arrival.mark {
-            Mark::Payload | Mark::Syn | Mark::Acknowledgement => {}
-            Mark::Fin => *self.finished.of_mut(end) = true,
-            Mark::Reset => self.finished = Pair { low: true, high: true },
-        }
-        self.acknowledge(&arrival);
-        if arrival.length > 0 {
             *self.acknowledged.of_mut(end) = false;
             let reached = self.reached.of_mut(end);
             *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
         }
         let added = cost(arrival.bytes.len());
+        // Most runs need two or three; a vector would begin with room for four.
+        if self.arrivals.len() == self.arrivals.capacity() {
+            self.arrivals.reserve_exact(self.arrivals.len().max(2));
+        }
         self.arrivals.push(arrival);
         added
     }
 
+    /// Takes of an arrival that is not kept what it closes and acknowledges.
+    pub(super) fn follow(&mut self, arrival: &Arrival<'_>) {
+        match arrival.mark {
+            Mark::Payload | Mark::Syn | Mark::Acknowledgement => {}
+            Mark::Fin => *self.finished.of_mut(arrival.from) = true,
+            Mark::Reset => self.finished = Pair { low: true, high: true },
+        }
+        self.acknowledge(arrival);
+    }
+
     /// What the receiver acknowledged it has read: from then on no forged copy of it can reach it.
-    pub(super) fn acknowledge(&mut self, arrival: &Arrival) {
+    pub(super) fn acknowledge(&mut self, arrival: &Arrival<'_>) {
         if !matches!(arrival.mark, Mark::Payload | Mark::Acknowledgement) {
             return;
         }
@@ -176,12 +192,13 @@ impl Log {
     }
 
     /// Keeps an acknowledgement for a replay: of those between two payloads only the last of each end.
-    pub(super) fn keep_acknowledgement(&mut self, arrival: Arrival) -> usize {
-        let bare = |held: &&mut Arrival| held.mark == Mark::Acknowledgement;
+    pub(super) fn keep_acknowledgement(&mut self, arrival: Arrival<'_>) -> usize {
+        let bare = |held: &&mut Arrival<'_>| held.mark == Mark::Acknowledgement;
         let trailing = self.arrivals.iter_mut().rev().take_while(bare);
         for held in trailing {
             if held.from == arrival.from {
-                *held = arrival;
+                // It has no bytes.
+                *held = Arrival { bytes: Cow::default(), ..arrival };
                 return 0;
             }
         }
@@ -200,7 +217,7 @@ impl Log {
     }
 
     /// Whether two arrivals claim different bytes for the same place.
-    pub(super) fn contradicts(&self, arrival: &Arrival) -> bool {
+    pub(super) fn contradicts(&self, arrival: &Arrival<'_>) -> bool {
         // What begins behind all that came is in order, and cannot contradict it.
         let is_new = self.reached.of(arrival.from).is_none_or(|reached| !precedes(first_byte(arrival), reached));
         !is_new && self.arrivals.iter().filter(|held| held.from == arrival.from).any(|held| differ(held, arrival))
@@ -224,7 +241,7 @@ impl Log {
         if let Some(only) = only.filter(|only| start.is_none_or(|start| start == first_byte(only))) {
             return Assembled::single(only, start.is_some());
         }
-        let mut parts: Vec<&Arrival> = payload.collect();
+        let mut parts: Vec<&Arrival<'_>> = payload.collect();
         let Some(lowest) = parts.iter().map(|part| first_byte(part)).reduce(earlier) else {
             return Assembled { from_start: start.is_some(), ..Assembled::default() };
         };
@@ -240,62 +257,15 @@ impl Log {
         assembled
     }
 
-    /// The datagrams of one direction, in order of arrival.
-    fn datagrams(&self, from: End) -> Vec<&[u8]> {
-        self.arrivals.iter().filter(|arrival| arrival.from == from).map(|arrival| &*arrival.bytes).collect()
+    /// Remembers that the stream of `end` is nothing that any recogniser knows, whatever follows.
+    pub(super) fn set_foreign(&self, end: End) {
+        self.foreign.of(end).get_or_init(|| ());
     }
 
-    /// What `dissect` makes of a TCP run. `starts` are the first sequence numbers where known.
-    pub(super) fn recognise_stream(&self, originator: End, starts: Pair<Option<u32>>, over: bool) -> Progress {
-        let asked = self.assemble(originator, *starts.of(originator));
-        let answered = self.assemble(originator.other(), *starts.of(originator.other()));
-        let prefix = |side: &Assembled<'_>, end| {
-            // Bytes behind a hole made by the snap length never come.
-            let ended = over || side.cut || self.has_finished(end);
-            (ended, side.from_start)
-        };
-        let (asked_ended, asked_start) = prefix(&asked, originator);
-        let (answered_ended, answered_start) = prefix(&answered, originator.other());
-        recognise(
-            Transport::TCP,
-            Prefix { bytes: &asked.bytes, from_start: asked_start, ended: asked_ended },
-            Prefix { bytes: &answered.bytes, from_start: answered_start, ended: answered_ended },
-        )
+    /// Whether the stream of `end` is nothing that any recogniser knows, whatever follows.
+    pub(super) fn is_foreign(&self, end: End) -> bool {
+        self.foreign.of(end).get().is_some()
     }
-
-    /// What `dissect` makes of a run without sequence numbers: each pair of datagrams is asked for
-    /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
-    /// nothing further comes does a datagram that waits for more speak alone.
-    pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
-        let (asked, answered) = (self.datagrams(originator), self.datagrams(originator.other()));
-        let ask = |first: &[u8], second: &[u8], ended| {
-            let prefix = |bytes| Prefix { bytes, from_start: true, ended };
-            recognise(transport, prefix(first), prefix(second))
-        };
-        let pairs = asked.len().max(answered.len());
-        let alone = |ended| (0..pairs).map(move |index| (index, ended));
-        let together = (pairs > 1).then_some((pairs, over));
-        let last = if over { pairs } else { 0 };
-        let mut open = false;
-        for (index, ended) in alone(false).chain(together).chain(alone(true).take(last)) {
-            let progress = if index < pairs {
-                ask(nth(&asked, index), nth(&answered, index), ended)
-            } else {
-                ask(&asked.concat(), &answered.concat(), ended)
-            };
-            match progress {
-                Progress::Known(known) => return Progress::Known(known),
-                Progress::More => open = true,
-                Progress::Unknown => {}
-            }
-        }
-        if open && !over { Progress::More } else { Progress::Unknown }
-    }
-}
-
-/// The datagram with this number, if there are so many.
-fn nth<'log>(datagrams: &[&'log [u8]], index: usize) -> &'log [u8] {
-    datagrams.get(index).copied().unwrap_or_default()
 }
 
 const fn cost(bytes: usize) -> usize {
@@ -303,11 +273,11 @@ const fn cost(bytes: usize) -> usize {
 }
 
 /// The sequence number of the first payload byte: a SYN takes one number itself.
-fn first_byte(arrival: &Arrival) -> u32 {
+fn first_byte(arrival: &Arrival<'_>) -> u32 {
     arrival.sequence.wrapping_add(u32::from(arrival.mark == Mark::Syn))
 }
 
-fn after(arrival: &Arrival) -> u32 {
+fn after(arrival: &Arrival<'_>) -> u32 {
     first_byte(arrival).wrapping_add(arrival.length)
 }
 
@@ -324,7 +294,7 @@ const fn later(a: u32, b: u32) -> u32 {
     if precedes(a, b) { b } else { a }
 }
 
-fn differ(held: &Arrival, fresh: &Arrival) -> bool {
+fn differ(held: &Arrival<'_>, fresh: &Arrival<'_>) -> bool {
     if held.bytes.is_empty() || fresh.bytes.is_empty() {
         return false;
     }
@@ -339,7 +309,7 @@ fn differ(held: &Arrival, fresh: &Arrival) -> bool {
 }
 
 /// Adds what `part` continues; false at a hole. The first bytes to arrive stay.
-fn append(assembled: &mut Assembled<'_>, offset: i32, part: &Arrival) -> bool {
+fn append(assembled: &mut Assembled<'_>, offset: i32, part: &Arrival<'_>) -> bool {
     let have = assembled.bytes.len();
     let (skip, hole) = match usize::try_from(offset) {
         Ok(offset) => (have.saturating_sub(offset), offset > have),
@@ -358,6 +328,6 @@ fn append(assembled: &mut Assembled<'_>, offset: i32, part: &Arrival) -> bool {
 }
 
 /// Whether the snap length cut it.
-fn is_cut(part: &Arrival) -> bool {
+fn is_cut(part: &Arrival<'_>) -> bool {
     u32::try_from(part.bytes.len()).is_ok_and(|captured| captured < part.length)
 }

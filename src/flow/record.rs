@@ -90,6 +90,12 @@ impl<A: Address> Run<A> {
         }
     }
 
+    /// A number that nobody needs, read from where [`Run::add`] will read and write.
+    #[inline]
+    pub(super) fn glance(&self) -> u64 {
+        u64::from(self.last.nanoseconds() < 0) ^ u64::from(self.key.has_port(0)) ^ u64::from(self.vlan)
+    }
+
     /// The end that sent the first packet.
     pub(super) const fn opener(&self) -> End {
         if self.seen.any(Seen::OPENED_HIGH) { End::High } else { End::Low }
@@ -144,16 +150,17 @@ impl<A: Address> Run<A> {
     }
 
     /// Counts one packet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, packet: &Packet<'_>) {
         self.last = self.last.max(packet.at);
         let from = packet.from;
         let sent_before = *self.packets.of(from);
         *self.packets.of_mut(from) = sent_before.saturating_add(1);
+        // Fewer than 2^32 packets of fewer than 2^32 bytes each: the sums fit.
         let bytes = self.bytes.of_mut(from);
-        *bytes = bytes.saturating_add(u64::from(packet.length));
+        *bytes = bytes.wrapping_add(u64::from(packet.length));
         let payload = self.payload.of_mut(from);
-        *payload = payload.saturating_add(u64::from(packet.payload_length));
+        *payload = payload.wrapping_add(u64::from(packet.payload_length));
         self.seen.join(packet.marks);
         if self.answered.is_none() && from != self.opener() {
             self.answered = std::num::NonZeroU32::new(packet.place.number);
@@ -165,7 +172,7 @@ impl<A: Address> Run<A> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn add_tcp(&mut self, tcp: PlainTcp, packet: &Packet<'_>, is_first: bool) {
         let from = packet.from;
         if is_first {
@@ -174,8 +181,22 @@ impl<A: Address> Run<A> {
         if tcp.flags.any(TcpFlags::ACK) {
             *self.acknowledged.of_mut(from) = tcp.acknowledgement;
         }
-        if packet.syn().is_some() {
-            self.add_syn(packet.at);
+        if tcp.flags.any(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) {
+            self.add_control(tcp, from, packet.at);
+        } else {
+            self.seen.set(Seen::WENT_ON);
+        }
+        let speaks = tcp.flags.any(TcpFlags::ACK) || packet.payload_length > 0;
+        if speaks && !tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
+            self.seen.set_by(Seen::SPOKE, from);
+        }
+    }
+
+    /// What opens and ends a connection.
+    #[inline(never)]
+    fn add_control(&mut self, tcp: PlainTcp, from: End, at: Timestamp) {
+        if tcp.opening().is_some() {
+            self.add_syn(at);
         } else {
             self.seen.set(Seen::WENT_ON);
         }
@@ -184,12 +205,8 @@ impl<A: Address> Run<A> {
         }
         if tcp.flags.any(TcpFlags::RST) {
             self.seen.set_by(Seen::RST, from);
-        } else if tcp.flags.any(TcpFlags::SYN) {
-            if tcp.flags.any(TcpFlags::ACK) {
-                self.seen.set_by(Seen::SYN_ACK, from);
-            }
-        } else if tcp.flags.any(TcpFlags::ACK) || packet.payload_length > 0 {
-            self.seen.set_by(Seen::SPOKE, from);
+        } else if tcp.flags.any(TcpFlags::SYN) && tcp.flags.any(TcpFlags::ACK) {
+            self.seen.set_by(Seen::SYN_ACK, from);
         }
     }
 
@@ -205,6 +222,21 @@ impl<A: Address> Run<A> {
     /// What only some runs need, made when first asked for.
     pub(super) fn detail_mut(&mut self) -> &mut Detail {
         self.detail.get_or_insert_default()
+    }
+
+    /// The run without the bytes that were kept for recognition.
+    pub(super) fn without_log(&self) -> Self {
+        let kept = self.detail.as_ref().filter(|detail| detail.claimed.is_some() || detail.retries != [None; 2]);
+        let detail = kept.map(|kept| Box::new(Detail { log: None, claimed: kept.claimed, retries: kept.retries }));
+        Self { detail, ..*self }
+    }
+
+    /// Takes what recognition found, and the frame in which the request begins.
+    pub(super) fn conclude(&mut self, verdict: Verdict, claimed: Option<FrameRef>) {
+        self.verdict = verdict;
+        if claimed.is_some() {
+            self.detail_mut().claimed = claimed;
+        }
     }
 
     /// The times of its first three SYNs.

@@ -35,6 +35,14 @@ impl Slots {
         }
     }
 
+    /// The position where the search for this hash begins, whoever lies there. Asked ahead of time, it
+    /// brings the slot into the cache.
+    #[inline]
+    pub(super) fn glance(&self, hash: u64) -> u32 {
+        let word = self.words.get(self.place(tag(hash))).copied().unwrap_or(FREE);
+        halves(word).1
+    }
+
     /// Adds a position that is not there yet.
     pub(super) fn add(&mut self, hash: u64, position: u32) {
         // Three quarters full is where probing begins to cost.

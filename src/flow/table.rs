@@ -8,10 +8,15 @@ use std::hash::BuildHasher;
 use super::attempt::attempts;
 use super::key::{Address, End, Key};
 use super::packet::Packet;
-use super::payload::Payloads;
+use super::payload::{Payloads, is_wanted};
 use super::record::Run;
 use super::slots::Slots;
 use crate::wire::Timestamp;
+
+/// Packets that may be looked for at once: as many misses of the cache as a core can wait for together.
+pub const AHEAD: usize = 32;
+/// So many runs fit into the cache of a core.
+pub(super) const FEW_RUNS: usize = 4096;
 
 /// The runs of one address family.
 #[derive(Clone, Debug)]
@@ -34,18 +39,41 @@ impl<A: Address> Table<A> {
         self.runs.len()
     }
 
-    /// Counts a packet of `key`; says whether it opened a run.
+    /// The hash by which `key` is found.
     #[inline]
-    pub(super) fn observe(&mut self, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) -> bool {
-        let hash = self.seed.hash_one(key);
+    pub(super) fn hash(&self, key: Key<A>) -> u64 {
+        self.seed.hash_one(key)
+    }
+
+    /// Brings slots and runs of packets that come next into the cache: the slots of all of them are
+    /// waited for at once, then the runs. Changes nothing else.
+    pub(super) fn approach(&self, hashes: &[u64]) {
+        let mut positions = [0u32; AHEAD];
+        for (position, hash) in positions.iter_mut().zip(hashes) {
+            *position = self.index.glance(*hash);
+        }
+        let runs = positions.iter().take(hashes.len()).filter_map(|position| at(&self.runs, *position));
+        std::hint::black_box(runs.fold(0, |all, run| all ^ run.glance()));
+    }
+
+    /// Counts a packet of `key`; says whether it opened a run.
+    #[inline(always)]
+    pub(super) fn observe(&mut self, key: Key<A>, packet: Packet<'_>, payloads: &mut Payloads) -> bool {
+        let hash = self.hash(key);
         if let Some(run) = self.latest(hash, &key)
             && run.continues(packet.from, packet.syn(), packet.payload_length > 0)
         {
-            run.add(packet);
-            payloads.observe(run, packet);
+            run.add(&packet);
+            // Whoever is handed the packet by reference gets a copy, so that on the way which nearly
+            // all packets take it never has to lie in memory.
+            if is_wanted(run) {
+                let copy = packet;
+                payloads.observe(run, &copy);
+            }
             return false;
         }
-        self.open(hash, key, packet, payloads);
+        let copy = packet;
+        self.open(hash, key, &copy, payloads);
         true
     }
 
@@ -53,7 +81,9 @@ impl<A: Address> Table<A> {
     fn open(&mut self, hash: u64, key: Key<A>, packet: &Packet<'_>, payloads: &mut Payloads) {
         let mut run = Run::open(key, packet);
         run.add(packet);
-        payloads.observe(&mut run, packet);
+        if is_wanted(&run) {
+            payloads.observe(&mut run, packet);
+        }
         self.insert(hash, run);
     }
 
@@ -93,8 +123,7 @@ impl<A: Address> Table<A> {
             } else if payloads.has_settled(run) {
                 show(run, None, payloads);
             } else {
-                let mut run = run.clone();
-                payloads.settle(&mut run);
+                let run = payloads.settled(run);
                 show(&run, None, payloads);
             }
         }

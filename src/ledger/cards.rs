@@ -22,6 +22,8 @@ pub(super) struct Cards {
     /// `None` for a card that may be a router's.
     cards: BTreeMap<Card, Option<BTreeMap<IpAddr, FrameRef>>>,
     overrun: bool,
+    /// The card that was last found to be a router's: nearly all that a mirror sees comes from one.
+    router: Option<Card>,
 }
 
 impl Cards {
@@ -49,16 +51,23 @@ impl Cards {
             return;
         }
         let Some(sender) = Sender::of(frame).filter(|_| is_own(source)) else { return };
-        match self.cards.get(&(frame.tap, sender.vlan, sender.card)) {
+        let card = (frame.tap, sender.vlan, sender.card);
+        if self.router == Some(card) {
+            return;
+        }
+        match self.cards.get(&card) {
             // Nearly always there is nothing new, and nothing to allocate.
-            Some(None) => return,
+            Some(None) => {
+                self.router = Some(card);
+                return;
+            }
             Some(Some(own)) if sender.first_hop && own.get(&source).is_some_and(|first| *first <= frame.place) => {
                 return;
             }
             Some(Some(_)) | None => {}
         }
         let addresses = sender.first_hop.then(|| BTreeMap::from([(source, frame.place)]));
-        self.add((frame.tap, sender.vlan, sender.card), addresses);
+        self.add(card, addresses);
     }
 
     fn add(&mut self, card: Card, addresses: Option<BTreeMap<IpAddr, FrameRef>>) {

@@ -36,8 +36,8 @@ impl Directory {
         let speaker = source.0;
         let sign = |host, says| DirectorySign { speaker, host, says, frame: sighting.place };
         match source.1 {
-            DNS_PORT if payload.windows(OVER_TCP.len()).any(|window| window.eq_ignore_ascii_case(OVER_TCP)) => {
-                let Some(message) = dns::parse(payload).filter(|message| message.response) else { return };
+            DNS_PORT if dns::is_answer(payload) && names_service(payload) => {
+                let Some(message) = dns::parse(payload) else { return };
                 let room = MAX_SIGNS.saturating_sub(self.signs.len());
                 self.signs.extend(
                     message
@@ -86,6 +86,11 @@ impl Directory {
         signs.dedup();
         signs
     }
+}
+
+/// Whether a message may locate a service.
+fn names_service(message: &[u8]) -> bool {
+    message.windows(OVER_TCP.len()).any(|window| window.eq_ignore_ascii_case(OVER_TCP))
 }
 
 /// What the responder of a flow said of itself at the root of its directory.

@@ -13,6 +13,7 @@
 )]
 
 mod announcements;
+mod batch;
 mod cards;
 mod close;
 mod continuity;

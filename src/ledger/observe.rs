@@ -2,18 +2,17 @@
 //! it carries reaches the flows, the names and the ICMP errors. Never looks at the matrix, never
 //! prints, never reads a clock.
 
+use super::batch::{Tally, is_snapped};
 use super::cards::Cards;
 use super::close::Closed;
-use super::directory::{self, Directory};
+use super::directory::Directory;
 use super::duplicates::{Duplicates, WINDOW};
 use super::inversions::Clocks;
-use super::names::{self, Names};
+use super::names::Names;
 use super::own::Own;
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
-use crate::wire::{
-    Content, Course, Datagram, Fragments, Frame, LinkType, Plain, Timestamp, decode, is_tunnel_port, peel, plain,
-};
+use crate::wire::{Content, Datagram, Fragments, Frame, Timestamp, decode, peel};
 
 /// How a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +65,6 @@ pub(super) const MAX_ERRORS: usize = 65_536;
 /// taps differ a little.
 const HEAD_TIME: i64 = 2 * WINDOW;
 const HEAD_FRAMES: usize = 16_384;
-/// Frames longer than this do not exist; the length on the wire is then nonsense (etl2pcapng writes
-/// such), not truncation.
-const LONGEST_FRAME: u32 = 256 * 1024;
-/// Link types without a link header, to which etl2pcapng adds an Ethernet header that is not there.
-const RAW_LINKS: [LinkType; 5] = [LinkType(12), LinkType(14), LinkType(101), LinkType(228), LinkType(229)];
-const ETHERNET_HEADER: u32 = 14;
-
 /// A frame that waits for a merge, with its bytes.
 #[derive(Clone, Debug)]
 pub(super) struct HeldFrame {
@@ -130,33 +122,6 @@ impl Ledger {
         }
     }
 
-    /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
-    #[inline]
-    pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>>) {
-        let whole = !self.options.continuation;
-        for frame in frames {
-            match plain(&frame) {
-                Some(plain) if whole && is_only_counted(&plain) && !frame.dropped && frame.packet_id.is_none() => {
-                    let snapped = is_snapped(&frame);
-                    self.count(&frame, snapped);
-                    if self.options.several_taps && self.duplicates.observe(&frame, &plain.datagram()) {
-                        raise(&mut self.counters.duplicates);
-                        continue;
-                    }
-                    raise(&mut self.counters.decoded);
-                    let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
-                    self.cards.observe_plain(&frame, &plain);
-                    if frame.course != Course::Unknown {
-                        let datagram = plain.datagram();
-                        self.own.observe(&frame, datagram.source, datagram.destination);
-                    }
-                    self.flows.observe_plain(&sighting, &plain);
-                }
-                Some(_) | None => self.observe(&frame),
-            }
-        }
-    }
-
     fn holds(&self, frame: &Frame<'_>) -> bool {
         if !self.options.continuation || !self.options.several_taps || self.counters.frames > 0 {
             return false;
@@ -167,7 +132,10 @@ impl Ledger {
 
     fn read(&mut self, frame: &Frame<'_>) {
         let snapped = is_snapped(frame);
-        self.count(frame, snapped);
+        let mut tally = Tally::default();
+        tally.add(frame, snapped);
+        self.count(&tally);
+        self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
         let datagram = match decode(frame) {
             Ok(datagram) => datagram,
             Err(reason) => {
@@ -190,26 +158,6 @@ impl Ledger {
         self.cards.observe(frame, &datagram);
         self.own.observe(frame, datagram.source, datagram.destination);
         self.descend(&sighting, &datagram);
-    }
-
-    #[inline]
-    fn count(&mut self, frame: &Frame<'_>, snapped: bool) {
-        raise(&mut self.counters.frames);
-        let bytes = u64::try_from(frame.bytes.len()).unwrap_or(u64::MAX);
-        self.counters.bytes = self.counters.bytes.saturating_add(bytes);
-        if self.first.is_none_or(|first| frame.at < first) {
-            self.first = Some(frame.at);
-        }
-        if self.last.is_none_or(|last| frame.at > last) {
-            self.last = Some(frame.at);
-        }
-        self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
-        if snapped {
-            raise(&mut self.counters.truncated);
-        }
-        if frame.dropped {
-            raise(&mut self.counters.dropped_by_host);
-        }
     }
 
     /// Follows a datagram down its tunnels; inner and outer both count.
@@ -237,15 +185,7 @@ impl Ledger {
                 self.join_fragment(sighting, datagram);
                 return;
             }
-            Content::Udp { source_port, destination_port, payload, .. } => {
-                self.names.observe(
-                    sighting,
-                    (datagram.source, source_port),
-                    (datagram.destination, destination_port),
-                    payload,
-                );
-                self.directory.observe(sighting, (datagram.source, source_port), payload);
-            }
+            Content::Udp { .. } => self.hear(sighting, datagram),
             Content::Icmp(message) => {
                 if let Some(quote) = message.quote
                     && self.errors.len() < MAX_ERRORS
@@ -264,6 +204,16 @@ impl Ledger {
             Content::Tcp(_) | Content::Ports { .. } | Content::Other(_) => {}
         }
         self.flows.observe(sighting, datagram);
+    }
+
+    /// Listens to what a UDP datagram says of names and of directories.
+    #[inline(never)]
+    pub(super) fn hear(&mut self, sighting: &Sighting, datagram: &Datagram<'_>) {
+        if let Content::Udp { source_port, destination_port, payload, .. } = datagram.content {
+            let (source, destination) = ((datagram.source, source_port), (datagram.destination, destination_port));
+            self.names.observe(sighting, source, destination, payload);
+            self.directory.observe(sighting, source, payload);
+        }
     }
 
     /// Keeps a fragment; the datagram that it makes whole counts at this frame. `wire` never gives a
@@ -288,26 +238,6 @@ impl HeldFrame {
     pub(super) fn frame(&self) -> Frame<'_> {
         Frame { bytes: &self.bytes, ..self.frame }
     }
-}
-
-/// Whether only the flows want it: it can hold no tunnel, and nobody listens to what it says.
-#[inline]
-const fn is_only_counted(plain: &Plain<'_>) -> bool {
-    const fn is_plain(port: u16) -> bool {
-        !names::is_read(port) && !directory::is_read(port) && !is_tunnel_port(port)
-    }
-    plain.tcp.is_some() || (is_plain(plain.source_port) && is_plain(plain.destination_port))
-}
-
-/// Whether the capture cut the frame.
-#[inline]
-fn is_snapped(frame: &Frame<'_>) -> bool {
-    let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
-    if captured >= frame.wire_length {
-        return false;
-    }
-    let added = RAW_LINKS.contains(&frame.link) && frame.wire_length == captured.saturating_add(ETHERNET_HEADER);
-    frame.wire_length <= LONGEST_FRAME && !added
 }
 
 const fn raise(counter: &mut u64) {

@@ -149,3 +149,46 @@ fn silence_proves_nothing_while_a_clock_is_set() {
     assert_eq!(outcome(&[4000, 4100, 4200, 4199], Vec::new()), (Outcome::Filtered, 1));
     assert_eq!(outcome(&[1, 2, 40, 39], Vec::new()), (Outcome::Filtered, 1));
 }
+
+/// More flows than the cache holds, so that batches look ahead; among them names, copies, cut frames and
+/// frames that are not plain, at places where batches begin and end.
+#[test]
+fn a_batch_says_what_its_frames_say() {
+    let ethernet = |ethertype: [u8; 2], rest: &[u8]| [&[2; 12][..], &ethertype, rest].concat();
+    let mut frames: Vec<(Vec<u8>, u32)> = Vec::new();
+    for round in 0..3u8 {
+        for port in 1024..7000u16 {
+            let (client, server) = ((1, port), (2, 4000));
+            let ends = if round == 1 { (server, client) } else { (client, server) };
+            frames.push((ethernet([8, 0], &datagram(ends.0, ends.1, &[round; 5])), 0));
+            match port % 97 {
+                0 => frames.push((ethernet([8, 6], &[0; 28]), 0)),
+                1 => frames.push((ethernet([8, 0], &datagram((1, port), (53, 53), &dns(round, None))), 0)),
+                2 => frames
+                    .push((ethernet([8, 0], &datagram((53, 53), (1, port - 1), &dns(round, Some([192, 0, 2, 1])))), 0)),
+                3 => frames.push((ethernet([8, 0], &datagram(client, server, &[9; 40]))[..50].to_vec(), 32)),
+                _ => {}
+            }
+        }
+    }
+    let framed = |(number, (bytes, cut)): (u32, &'static (Vec<u8>, u32))| Frame {
+        at: Timestamp::from_nanoseconds(i64::from(number) * 1000),
+        link: LinkType(1),
+        tap: number % 2,
+        place: FrameRef { input: 0, number },
+        bytes,
+        wire_length: u32::try_from(bytes.len()).unwrap() + cut,
+        course: Course::Unknown,
+        packet_id: None,
+        dropped: number % 1000 == 0,
+    };
+    let frames: &'static [(Vec<u8>, u32)] = frames.leak();
+    let frames: Vec<Frame<'static>> = (1..).zip(frames).map(framed).collect();
+    for several_taps in [false, true] {
+        let options = Options { several_taps, ..Options::default() };
+        let (mut single, mut batched) = (Ledger::new(options), Ledger::new(options));
+        frames.iter().for_each(|frame| single.observe(frame));
+        frames.chunks(45).for_each(|batch| batched.observe_all(batch.iter().copied()));
+        assert_eq!(single.settle(), batched.settle());
+    }
+}

@@ -119,6 +119,13 @@ impl Matrix {
         self.index.played(peer)
     }
 
+    /// A number that two ports share only when the same atoms list both, whatever the protocol; `None`
+    /// where it is not known without asking each.
+    #[must_use]
+    pub fn alike(&self, port: u16) -> Option<u64> {
+        self.index.alike(port)
+    }
+
     /// The role with this index.
     #[must_use]
     pub fn role(&self, id: RoleId) -> Option<&Role> {

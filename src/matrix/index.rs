@@ -40,9 +40,16 @@ enum Form {
 pub struct Played<'matrix> {
     by_address: &'matrix [RoleId],
     by_name: Named,
+    class: u32,
 }
 
 impl Played<'_> {
+    /// A number that two ends share only when they play the same roles; `None` for one that bears names.
+    #[must_use]
+    pub fn alike(&self) -> Option<u32> {
+        self.by_name.is_empty().then_some(self.class)
+    }
+
     /// How it plays this role. An address that is listed wins over a name.
     #[must_use]
     pub fn how(&self, role: RoleId) -> Option<Binding> {
@@ -126,7 +133,13 @@ impl Index {
 
     /// The roles that this end of a flow plays.
     pub fn played(&self, peer: &Peer<'_>) -> Played<'_> {
-        Played { by_address: self.roles_at(peer.address), by_name: self.names.roles(peer.names) }
+        let class = self.intervals.class(peer.address);
+        Played { by_address: self.intervals.roles(class), by_name: self.names.roles(peer.names), class }
+    }
+
+    /// See [`PortClasses::alike`].
+    pub fn alike(&self, port: u16) -> Option<u64> {
+        self.ports.alike(port)
     }
 
     /// Appends every atom that fits to `found`, in order of rows and atoms.

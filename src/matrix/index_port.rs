@@ -82,6 +82,16 @@ impl PortClasses {
         let class = protocol.table.get(usize::from(port)).copied().unwrap_or_default();
         Atoms { list: protocol.atoms.get(u32::from(class)), wide: &protocol.wide }
     }
+
+    /// A number that two ports share only when the same atoms list both, whatever the protocol; `None`
+    /// where it is not known without asking each.
+    #[inline]
+    pub fn alike(&self, port: u16) -> Option<u64> {
+        let class = |protocol: &Protocol| protocol.table.get(usize::from(port)).copied().unwrap_or_default();
+        let telling = || self.protocols.iter().filter(|protocol| !protocol.table.is_empty());
+        let known = telling().count() <= 4 && self.protocols.iter().all(|protocol| protocol.wide.is_empty());
+        known.then(|| telling().fold(0, |all, protocol| all << 16 | u64::from(class(protocol))))
+    }
 }
 
 impl Protocol {

@@ -50,6 +50,16 @@ pub struct PlainTcp {
     pub flags: TcpFlags,
 }
 
+impl PlainTcp {
+    /// The sequence number of a SYN without ACK.
+    #[inline]
+    #[must_use]
+    pub const fn opening(&self) -> Option<u32> {
+        let opens = self.flags.any(TcpFlags::SYN) && !self.flags.any(TcpFlags::ACK | TcpFlags::RST);
+        if opens { Some(self.sequence) } else { None }
+    }
+}
+
 /// Reads a frame that is plain.
 #[inline(always)]
 #[must_use]

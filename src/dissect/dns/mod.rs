@@ -56,6 +56,13 @@ pub struct Message {
     pub whole: bool,
 }
 
+/// Whether the header is that of an answer to a query, and claims to hold something. Says it without
+/// reading further.
+#[must_use]
+pub fn is_answer(bytes: &[u8]) -> bool {
+    Header::read(bytes).is_some_and(|header| header.flags & 0xf800 == 0x8000 && header.answers > 0)
+}
+
 /// Reads one message. `None` when the header or a question is not there or contradicts itself.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Option<Message> {

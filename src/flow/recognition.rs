@@ -1,0 +1,82 @@
+//! What a run has kept in, what `dissect` makes of it out: streams put together, datagrams pair by pair.
+//! Remembers which of it nobody knows, so that it is not asked again.
+
+use super::key::{End, Pair};
+use super::prefix::{Arrival, Assembled, Log};
+use crate::dissect::{Prefix, Progress, Side, may_span_datagrams, recognise};
+use crate::wire::Transport;
+
+impl Log {
+    /// What `dissect` makes of a TCP run. `starts` are the first sequence numbers where known.
+    pub(super) fn recognise_stream(&self, originator: End, starts: Pair<Option<u32>>, over: bool) -> Progress {
+        let assemble =
+            |end| if self.is_foreign(end) { Assembled::default() } else { self.assemble(end, *starts.of(end)) };
+        let (asked, answered) = (assemble(originator), assemble(originator.other()));
+        // Bytes behind a hole made by the snap length never come.
+        let ended = |side: &Assembled<'_>, end| over || side.cut || self.has_finished(end);
+        let (asked_ended, answered_ended) = (ended(&asked, originator), ended(&answered, originator.other()));
+        let progress = recognise(
+            Transport::TCP,
+            asked.prefix(asked_ended, self.is_foreign(originator)),
+            answered.prefix(answered_ended, self.is_foreign(originator.other())),
+        );
+        if let Progress::More(Some(side)) = progress {
+            let end = if side == Side::Originator { originator } else { originator.other() };
+            self.set_foreign(end);
+        }
+        progress
+    }
+
+    /// What `dissect` makes of a run without sequence numbers: each pair of datagrams is asked for
+    /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
+    /// nothing further comes does a datagram that waits for more speak alone.
+    pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
+        let arrivals = self.arrivals().iter();
+        let (asked, answered): (Vec<_>, Vec<_>) = arrivals.partition(|arrival| arrival.from == originator);
+        let pairs = asked.len().max(answered.len());
+        let pair = |index| (asked.get(index).copied(), answered.get(index).copied());
+        let mut open = false;
+        for (first, second) in (0..pairs).map(pair) {
+            let foreign = match recognise(transport, datagram(first, false), datagram(second, false)) {
+                Progress::Known(known) => return Progress::Known(known),
+                Progress::Unknown => [first, second],
+                Progress::More(side) => {
+                    open = true;
+                    [first.filter(|_| side == Some(Side::Originator)), second.filter(|_| side == Some(Side::Responder))]
+                }
+            };
+            foreign.into_iter().flatten().for_each(|arrival| *arrival.foreign.get_or_init(|| ()));
+        }
+        if pairs > 1 && [&asked, &answered].into_iter().any(|datagrams| begins_hello(datagrams)) {
+            let (first, second) = (concatenated(&asked), concatenated(&answered));
+            let together = |bytes| Prefix { bytes, from_start: true, ended: over, foreign: false };
+            match recognise(transport, together(&first), together(&second)) {
+                Progress::Known(known) => return Progress::Known(known),
+                Progress::More(_) => open = true,
+                Progress::Unknown => {}
+            }
+        }
+        if !over {
+            return if open { Progress::More(None) } else { Progress::Unknown };
+        }
+        let last = |(first, second)| recognise(transport, datagram(first, true), datagram(second, true));
+        let known = (0..pairs).map(pair).map(last).find(|progress| matches!(progress, Progress::Known(_)));
+        known.unwrap_or(Progress::Unknown)
+    }
+}
+
+/// A datagram as recognition wants it; nothing where none came.
+fn datagram<'log>(arrival: Option<&'log Arrival<'_>>, ended: bool) -> Prefix<'log> {
+    let (bytes, foreign) =
+        arrival.map_or((&[][..], false), |arrival| (&*arrival.bytes, arrival.foreign.get().is_some()));
+    Prefix { bytes, from_start: true, ended, foreign }
+}
+
+/// Whether the first datagram begins a message that may fill several.
+fn begins_hello(datagrams: &[&Arrival<'_>]) -> bool {
+    datagrams.first().is_some_and(|first| may_span_datagrams(&first.bytes))
+}
+
+fn concatenated(datagrams: &[&Arrival<'_>]) -> Vec<u8> {
+    datagrams.iter().flat_map(|arrival| arrival.bytes.iter().copied()).collect()
+}
