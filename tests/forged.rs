@@ -615,6 +615,60 @@ mod attacks {
         check("unknown bytes", &strange, false, (&Payload::NotRecognised, Verdict::Mismatched));
     }
 
+    /// A sealed connection that was open before the capture.
+    fn midstream(from: [u8; 4], port: u16) -> Wire {
+        let mut wire = Wire::default();
+        let sealed = |size: u8| [&[0x17, 3, 3, 0, size], &vec![0x5a; usize::from(size)][..]].concat();
+        wire.tcp(1000, (from, 50_000), (CLOUD, port), &[(true, sealed(40)), (false, sealed(90))]);
+        wire.0.drain(..3);
+        wire
+    }
+
+    /// At a mirror, what a resolver told another client brings a flow that nothing names before the judge, and
+    /// makes nothing of it.
+    #[test]
+    fn what_another_client_was_told_is_a_hint() {
+        const USER: [u8; 4] = [10, 0, 1, 9];
+        const MIRROR: &str = "[site]\npacks=['ams']\nbaseline=[]\nvantage='mirror'\n[features]\noidc=true\n\
+            [roles]\nams-server='10.0.0.5'\ndomain-controllers='10.0.0.11'\nweb-users='10.0.1.0/24'\n\
+            oidc-provider='sts.example'\n";
+        let name = encoded("sts.example");
+        let told = Lookup { asked: Some(name.clone()), answered: name, at: [5_000, 5_020, 6_000], ..genuine() };
+        let other = Lookup { asked: Some(encoded("a.example")), answered: encoded("a.example"), ..told.clone() };
+        let named = |server| {
+            let mut wire = Wire::default();
+            wire.tcp(1000, (USER, 50_000), (CLOUD, 443), &[(true, hello(Some(server), false))]);
+            wire
+        };
+        let cases = [
+            ("told", midstream(USER, 443), Some(&told), Verdict::Unresolved),
+            ("nobody was told", midstream(USER, 443), None, Verdict::OutOfScope),
+            ("told of another name", midstream(USER, 443), Some(&other), Verdict::OutOfScope),
+            ("another port", midstream(USER, 444), Some(&told), Verdict::OutOfScope),
+            ("another user", midstream(STRANGER, 443), Some(&told), Verdict::OutOfScope),
+            ("it says otherwise", named("evil.example"), Some(&told), Verdict::OutOfScope),
+            ("it says so itself", named("sts.example"), Some(&told), Verdict::Unresolved),
+        ];
+        for (what, mut wire, lookup, expected) in cases {
+            if let Some(lookup) = lookup {
+                wire.0.extend(lookup.wire().0.into_iter().take(2));
+            }
+            let seen = wire.observe();
+            let place =
+                seen.flows.iter().position(|flow| flow.responder.address == std::net::IpAddr::from(CLOUD)).unwrap();
+            assert_eq!(wire.judge_by(MIRROR).flows[place].verdict, expected, "{what}");
+        }
+    }
+
+    /// A flow that nothing names may be that of several rows, and each of them says so.
+    #[test]
+    fn rows_say_which_flows_may_be_theirs() {
+        let audit = midstream(CLIENT, 443).judge().audit;
+        let doubting = audit.rows.iter().filter(|row| row.reason.contains("1 unresolved flow may belong to it"));
+        let doubting: Vec<&str> = doubting.map(|row| row.id.as_str()).collect();
+        assert_eq!(doubting, ["AMS-01", "AMS-02", "AMS-03"]);
+    }
+
     #[test]
     fn a_race_is_a_finding() {
         let race = Lookup { addresses: vec![CLOUD, [198, 51, 100, 9]], ..genuine() };

@@ -227,4 +227,40 @@ mod captures {
         let said = "8 flows could not be resolved by what was captured.";
         assert!(judged.audit.quality.gaps.iter().any(|gap| gap == said), "{:?}", judged.audit.quality.gaps);
     }
+
+    /// Every capture of the lab, cut to what pktmon keeps: a flow that whole packets explain is explained or left
+    /// open, and one that they do not explain is not explained now.
+    #[test]
+    fn packets_of_128_bytes_turn_no_flow_around() {
+        let Some(lab) = crate::shared::folder("lab") else { return };
+        let mut compared = 0;
+        for entry in std::fs::read_dir(lab.join("captures")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if !name.ends_with(".pcap") && !name.ends_with(".pcapng") {
+                continue;
+            }
+            let mut site = Site::load(&lab.join("site.toml").to_string_lossy()).unwrap();
+            if name.contains("-span") {
+                site.set_vantage("mirror");
+            }
+            let matrix = Matrix::load(&site).unwrap();
+            let verdicts = |longest| {
+                let seen = observe(&path, longest);
+                let judged = judge(&seen, &matrix).flows;
+                let frames = seen.flows.iter().map(|flow| (flow.first_frame, flow.responder));
+                frames.zip(judged.into_iter().map(|flow| flow.verdict)).collect::<Vec<_>>()
+            };
+            let good = |verdict: Verdict| matches!(verdict, Verdict::Expected | Verdict::Baseline);
+            let bad = |verdict: Verdict| matches!(verdict, Verdict::Unexpected | Verdict::Mismatched);
+            let whole = verdicts(usize::MAX);
+            for ((flow, after), (same, before)) in verdicts(128).into_iter().zip(&whole) {
+                assert_eq!(flow, *same, "{name}");
+                let turned = good(*before) && bad(after) || bad(*before) && good(after);
+                assert!(!turned, "{name} {flow:?}: {} became {}", before.name(), after.name());
+            }
+            compared += whole.len();
+        }
+        assert!(compared > 1000, "{compared} flows");
+    }
 }

@@ -61,7 +61,7 @@ impl<'audit> Judge<'audit> {
         self.evidence.hear(flow, pen, |case| {
             let ends = (flow.originator.address, flow.responder.address);
             if !self.scope.covers(ends, case.originator, case.responder) {
-                return bystander(pen);
+                return verdict::judge_hinted(&self.evidence, case).unwrap_or_else(|| bystander(pen));
             }
             let mut judgement = verdict::judge(&self.evidence, case);
             if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {

@@ -29,6 +29,8 @@ pub(super) struct Names<'audit> {
     refused: Vec<&'audit Binding>,
     /// Times of which not every answer was kept.
     gaps: &'audit [NameGap],
+    /// By client, what was asked for and answered, where the capture cut the answer.
+    cut: BTreeMap<IpAddr, Vec<&'audit Resolution>>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -72,7 +74,17 @@ impl<'audit> Names<'audit> {
                 names.raced.entry(&race.name).or_insert(race);
             }
         }
+        for asked in observation.resolutions.iter().filter(|asked| asked.result == ResolutionResult::Cut) {
+            names.cut.entry(asked.client).or_default().push(asked);
+        }
         names
+    }
+
+    /// Names that this client had asked for by this time, and whose answers the capture cut: any address may
+    /// bear them.
+    pub(super) fn cut_for(&self, client: IpAddr, at: Timestamp) -> impl Iterator<Item = &'audit str> {
+        let asked = self.cut.get(&client).into_iter().flatten().filter(move |asked| asked.asked <= at);
+        asked.map(|asked| asked.name.as_str())
     }
 
     /// Whether no binding counts: then a flow has the names that it states, and no other.
@@ -96,6 +108,11 @@ impl<'audit> Names<'audit> {
         let mut valid: Vec<&Binding> = list.iter().copied().filter(|b| b.holds(at)).collect();
         valid.dedup_by(|a, b| a.name == b.name);
         valid
+    }
+
+    /// At a mirror, what resolvers told anybody of an address, whenever that was: a hint for the reader.
+    pub(super) fn heard_of(&self, address: IpAddr) -> impl Iterator<Item = &'audit Binding> {
+        self.told.get(&address).into_iter().flatten().copied()
     }
 
     /// What is known of the responder of this flow.

@@ -6,30 +6,35 @@ use std::collections::HashMap;
 
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
-use super::verdict::Case;
+use super::verdict::{Case, Evidence};
 use super::{names, words};
 use crate::dissect::Application;
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing};
+use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
 use crate::wire::Transport;
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
-pub(super) fn unlisted(matrix: &Matrix, case: &Case<'_>) -> (FlowVerdict, String) {
-    let verdict = |verdict, kind, nearest| FlowVerdict { verdict, kind, basis: None, atoms: Vec::new(), nearest };
-    let doubt = |row, reason| (verdict(Verdict::Unresolved, None, Some(row)), reason);
-    if let Some((row, reason)) = unnamed(matrix, case).or_else(|| unbound(matrix, case)) {
-        return doubt(row, reason);
+pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
+    let matrix = evidence.matrix;
+    if let Some((row, reason)) = unnamed(evidence, case).or_else(|| unbound(matrix, case)) {
+        return (unresolved(row), reason);
     }
     let best = case.precedents.nearest(matrix, case);
     if let Some(Candidate { cells: Cells::Reversed, row }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {
-        return doubt(row, case.pen.write(words::direction_unknown));
+        return (unresolved(row), case.pen.write(words::direction_unknown));
     }
     let kind = best.as_ref().map_or(Kind::Unlisted, |candidate| candidate.cells.kind());
     let why = || best.as_ref().map_or_else(words::nothing_like_it, |candidate| differs(matrix, case, candidate));
     let reason = case.pen.write(why);
-    (verdict(Verdict::Unexpected, Some(kind), best.map(|candidate| candidate.row)), reason)
+    let nearest = best.map(|candidate| candidate.row);
+    (FlowVerdict { verdict: Verdict::Unexpected, kind: Some(kind), basis: None, atoms: Vec::new(), nearest }, reason)
+}
+
+/// The verdict on a flow that may be this row's.
+pub(super) const fn unresolved(row: RowId) -> FlowVerdict {
+    FlowVerdict { verdict: Verdict::Unresolved, kind: None, basis: None, atoms: Vec::new(), nearest: Some(row) }
 }
 
 /// Which cells of a row a flow shares, most telling last.
@@ -179,19 +184,57 @@ fn differs(matrix: &Matrix, case: &Case<'_>, candidate: &Candidate) -> String {
     }
 }
 
-/// A row that goes by name would fit, but neither its DNS answer nor its hello is in the capture.
-fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
-    let responder = &case.facts.responder;
-    let silent = responder.names.is_empty() && payload::hides_name(case.flow);
-    if !silent || names::is_listed_host(matrix, responder.address) {
-        return None;
+/// A row that goes by name would fit, but neither its DNS answer nor its hello is in the capture. What a
+/// resolver told another client of this address says which row is meant, and proves nothing.
+fn unnamed(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId, String)> {
+    if let Some(hinted) = hinted(evidence, case) {
+        return Some(hinted);
     }
-    let named = |row: &Row| row.to.iter().any(|role| matrix.role(*role).is_some_and(|role| !role.names.is_empty()));
-    let row = fitting(matrix, case, |row| {
-        let usable = row.standing != Standing::NotApplicable;
-        usable && named(row) && plays(case.originator, &row.from)
-    })?;
+    let row = nameless(evidence, case).next()?;
     Some((row, case.pen.write(|| words::no_name(case.flow))))
+}
+
+/// The row whose peer a resolver found at this address, when it told so to another client or at another time.
+pub(super) fn hinted(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId, String)> {
+    let mut heard = evidence.names.heard_of(case.facts.responder.address).peekable();
+    heard.peek()?;
+    let rows: Vec<(RowId, &Row)> =
+        nameless(evidence, case).filter_map(|id| Some((id, evidence.matrix.row(id)?))).collect();
+    heard.find_map(|told| {
+        let (row, _) = rows.iter().find(|(_, row)| means(evidence.matrix, row, &told.name))?;
+        Some((*row, case.pen.write(|| words::no_name_but(case.flow, told))))
+    })
+}
+
+/// Every row that goes by name and would fit a flow that nothing names: nothing at all, or DNS by another
+/// name alone while the answer for the row's name was cut.
+pub(super) fn nameless<'m>(evidence: &'m Evidence<'_>, case: &'m Case<'_>) -> impl Iterator<Item = RowId> + 'm {
+    let (matrix, flow, responder) = (evidence.matrix, case.flow, &case.facts.responder);
+    let stranger =
+        case.borne.claims.is_empty() && payload::hides_name(flow) && !names::is_listed_host(matrix, responder.address);
+    let cut: Vec<&str> = evidence.names.cut_for(flow.originator.address, flow.first).collect();
+    let fits = move |row: &Row| {
+        let usable = row.standing != Standing::NotApplicable;
+        stranger
+            && usable
+            && plays(case.originator, &row.from)
+            && if responder.names.is_empty() {
+                goes_by_name(matrix, row)
+            } else {
+                cut.iter().any(|name| means(matrix, row, name))
+            }
+    };
+    fitting(matrix, case, fits)
+}
+
+fn goes_by_name(matrix: &Matrix, row: &Row) -> bool {
+    row.to.iter().any(|role| matrix.role(*role).is_some_and(|role| !role.names.is_empty()))
+}
+
+/// Whether a row goes by this name.
+fn means(matrix: &Matrix, row: &Row, name: &str) -> bool {
+    let roles = row.to.iter().filter_map(|role| matrix.role(*role));
+    roles.flat_map(|role| &role.names).any(|pattern| name_matches(pattern, name))
 }
 
 /// An audited row would fit if somebody played the role that nobody plays here. A baseline only
@@ -199,7 +242,7 @@ fn unnamed(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
 fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let facts = &case.facts;
     let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
-    let row = fitting(matrix, case, |row| {
+    let row = fitting(matrix, case, move |row: &Row| {
         let Standing::Unbound(role) = row.standing else { return false };
         if !audited(row) {
             return false;
@@ -209,7 +252,8 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
         let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };
         let known = names::is_listed_host(matrix, stranger);
         !known && end(case.originator, &row.from) && end(case.responder, &row.to)
-    })?;
+    })
+    .next()?;
     let found = matrix.row(row)?;
     let Standing::Unbound(role) = found.standing else { return None };
     let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
@@ -217,12 +261,16 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     Some((row, case.pen.write(|| words::nobody_plays(title, who, &found.id))))
 }
 
-/// The first row that passes `test` with an atom of this service that the bytes do not contradict.
-fn fitting(matrix: &Matrix, case: &Case<'_>, test: impl Fn(&Row) -> bool) -> Option<RowId> {
+/// The rows that pass `test` with an atom of this service that the bytes do not contradict.
+fn fitting<'m>(
+    matrix: &'m Matrix,
+    case: &'m Case<'_>,
+    test: impl Fn(&Row) -> bool + 'm,
+) -> impl Iterator<Item = RowId> + 'm {
     let agrees = |atom: &Atom| {
         let service = atom.transport == case.facts.transport && atom.ports.contains(case.facts.port);
         service && !matches!(payload::compare(case.flow, atom), Bytes::Contradict(_))
     };
-    let mut rows = (0u32..).map(RowId).zip(&matrix.rows);
-    rows.find(|(_, row)| test(row) && row.atoms.iter().any(agrees)).map(|(id, _)| id)
+    let rows = (0u32..).map(RowId).zip(&matrix.rows);
+    rows.filter(move |(_, row)| test(row) && row.atoms.iter().any(agrees)).map(|(id, _)| id)
 }

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::continuity::{self, Attention};
+use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
 use super::tally::Tally;
-use super::verdict::Judgement;
-use super::{lookups, words};
+use super::verdict::{Case, Judgement};
+use super::{lookups, nearest, words};
 use crate::dissect::Application;
+use crate::flow::Conversation;
 use crate::ledger::Observation;
 use crate::matrix::{AtomId, Matrix, Need, Row, RowId, Standing};
 
@@ -44,7 +46,7 @@ impl<'audit> Rows<'audit> {
                 let tally = rows.tallies.entry(*id).or_default();
                 tally.wrong = tally.wrong.saturating_add(flow.weight());
             }
-            rows.doubts(flow.weight(), judgement);
+            rows.doubts(flow, judgement);
         }
         rows
     }
@@ -54,14 +56,24 @@ impl<'audit> Rows<'audit> {
         self.judge.evidence.matrix
     }
 
-    fn doubts(&mut self, weight: u64, judgement: &Judgement) {
+    fn doubts(&mut self, flow: &Conversation, judgement: &Judgement) {
+        let weight = flow.weight();
         for id in &judgement.undecided {
             let tally = self.tallies.entry(*id).or_default();
             tally.undecided = tally.undecided.saturating_add(weight);
         }
         let FlowVerdict { verdict, nearest, .. } = &judgement.verdict;
-        if let (Verdict::Unresolved, Some(nearest), true) = (verdict, nearest, judgement.undecided.is_empty()) {
-            let doubt = self.nameless.entry(*nearest).or_default();
+        let (Verdict::Unresolved, Some(nearest), true) = (verdict, nearest, judgement.undecided.is_empty()) else {
+            return;
+        };
+        // Where nothing names the peer it may be that of several rows, and each of them says so.
+        let nameless = |case: &Case<'_>| nearest::nameless(&self.judge.evidence, case).collect::<Vec<RowId>>();
+        let mut rows = self.judge.evidence.hear(flow, Pen::Rests, nameless);
+        if rows.is_empty() {
+            rows.push(*nearest);
+        }
+        for row in rows {
+            let doubt = self.nameless.entry(row).or_default();
             *doubt = doubt.saturating_add(weight);
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
         .map(|found| (found.atom, grade(evidence, case, found)))
         .filter(|(_, graded)| graded.grade != Grade::Absent)
         .collect();
-    let (verdict, reason) = conclude(matrix, case, &graded);
+    let (verdict, reason) = conclude(evidence, case, &graded);
     let mut judgement = Judgement {
         verdict,
         reason,
@@ -94,6 +94,15 @@ pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
     };
     waivers::apply(matrix, case, &mut judgement);
     judgement
+}
+
+/// Judges one flow that is nobody's as far as its addresses tell: a resolver told somebody else that its
+/// responder bears the name that a row means, and nothing on the flow says otherwise.
+pub(super) fn judge_hinted(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<Judgement> {
+    let (row, reason) = nearest::hinted(evidence, case)?;
+    let audited = super::is_audited(evidence.matrix, row);
+    let (contradicted, undecided) = (Vec::new(), Vec::new());
+    audited.then(|| Judgement { verdict: nearest::unresolved(row), reason, contradicted, undecided, waiver: None })
 }
 
 fn pick<T>(graded: &[(AtomId, Graded)], of: impl Fn(Grade) -> Option<T>) -> Vec<(AtomId, T)> {
@@ -162,7 +171,8 @@ fn doubt(matrix: &Matrix, case: &Case<'_>, found: &Match, graded: Graded) -> Gra
 }
 
 /// The best grade decides; audited rows come before baseline rows.
-fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
+fn conclude(evidence: &Evidence<'_>, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
+    let matrix = evidence.matrix;
     let fits = |audited: bool| {
         let wanted = move |atom: AtomId| super::is_audited(matrix, atom.row) == audited;
         graded.iter().filter(move |(atom, g)| wanted(*atom) && matches!(g.grade, Grade::Fits(_)))
@@ -170,7 +180,7 @@ fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (F
     let verdict = match (fits(true).next(), fits(false).next()) {
         (Some(_), _) => Verdict::Expected,
         (None, Some(_)) => Verdict::Baseline,
-        (None, None) => return unfit(matrix, case, graded),
+        (None, None) => return unfit(evidence, case, graded),
     };
     let strongest = fits(verdict == Verdict::Expected).filter_map(|(_, graded)| match graded.grade {
         Grade::Fits(basis) => Some((basis, graded)),
@@ -185,7 +195,7 @@ fn conclude(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (F
 }
 
 /// No atom fits: a contradiction, a doubt, or nothing at all.
-fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
+fn unfit(evidence: &Evidence<'_>, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (FlowVerdict, String) {
     let against = graded.iter().find_map(|(atom, g)| match g.grade {
         Grade::Contradicted(kind) => Some((Verdict::Mismatched, Some(kind), *atom, g)),
         Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
@@ -199,6 +209,6 @@ fn unfit(matrix: &Matrix, case: &Case<'_>, graded: &[(AtomId, Graded)]) -> (Flow
             let verdict = FlowVerdict { verdict, kind, basis: None, atoms: Vec::new(), nearest: Some(atom.row) };
             (verdict, graded.reason.clone())
         }
-        None => nearest::unlisted(matrix, case),
+        None => nearest::unlisted(evidence, case),
     }
 }

@@ -6,7 +6,7 @@ use super::{WHOLE_PACKETS, frame, service};
 use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
 use crate::flow::{Conversation, Outcome};
-use crate::ledger::{Announcement, Announcer};
+use crate::ledger::{Announcement, Announcer, Binding};
 use crate::matrix::{Facts, Peer};
 use crate::wire::FrameRef;
 
@@ -98,6 +98,21 @@ pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, flow: FrameRef)
 pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
     let better = if flow.truncated { WHOLE_PACKETS } else { "a capture that begins before the connection" };
     format!("{}; {better} would settle it.", nameless(flow))
+}
+
+/// As [`no_name`], with what a resolver told another client, or this one at another time.
+pub(in crate::audit) fn no_name_but(flow: &Conversation, told: &Binding) -> String {
+    let whom = if told.client == flow.originator.address {
+        "this client at another time".to_owned()
+    } else {
+        told.client.to_string()
+    };
+    format!(
+        "{}; DNS {} gave the address to {whom} for {}, which is a hint and no proof. A capture that begins before the connection would settle it.",
+        nameless(flow),
+        frame(told.answer),
+        told.name
+    )
 }
 
 fn nameless(flow: &Conversation) -> &'static str {
