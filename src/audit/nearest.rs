@@ -8,9 +8,9 @@ use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
 use super::verdict::{Case, Evidence};
 use super::{names, words};
-use crate::dissect::Application;
+use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
+use crate::matrix::{Atom, Binding, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
 use crate::wire::Transport;
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
@@ -47,6 +47,7 @@ enum Cells {
     ServiceAndOriginator,
     Pair,
     Reversed,
+    AllButName,
     AllButFeature,
 }
 
@@ -54,7 +55,7 @@ impl Cells {
     const fn kind(self) -> Kind {
         match self {
             Self::Originator | Self::Responder | Self::Service => Kind::Unlisted,
-            Self::ServiceAndResponder | Self::ServiceAndOriginator => Kind::UnlistedPeer,
+            Self::ServiceAndResponder | Self::ServiceAndOriginator | Self::AllButName => Kind::UnlistedPeer,
             Self::Pair | Self::AllButFeature => Kind::UnlistedService,
             Self::Reversed => Kind::Reversed,
         }
@@ -65,7 +66,7 @@ impl Cells {
         match self {
             Self::Originator | Self::Responder | Self::Service => 1,
             Self::ServiceAndResponder | Self::ServiceAndOriginator | Self::Pair => 2,
-            Self::Reversed => 3,
+            Self::Reversed | Self::AllButName => 3,
             Self::AllButFeature => 4,
         }
     }
@@ -144,6 +145,7 @@ fn shared(case: &Case<'_>, row: &Row) -> Option<Cells> {
         (true, true, true) if row.standing == Standing::NotApplicable => Cells::AllButFeature,
         // A row that is off is nobody's neighbour unless its feature is all that lacks.
         _ if row.standing == Standing::NotApplicable => return None,
+        (true, true, true) if named(case, row).is_some() => Cells::AllButName,
         (_, _, true) if swapped() => Cells::Reversed,
         (true, true, _) if names_somebody => Cells::Pair,
         (true, false, true) => Cells::ServiceAndOriginator,
@@ -153,6 +155,12 @@ fn shared(case: &Case<'_>, row: &Row) -> Option<Cells> {
         (true, false, false) if !row.from.is_empty() => Cells::Originator,
         (_, _, false) | (true, true, true) => return None,
     })
+}
+
+/// What the flow calls a responder that fits the row by another name alone, and that name.
+fn named<'case>(case: &Case<'case>, row: &Row) -> Option<(&'case Claim, &'case str)> {
+    let Some(Binding::Name(index)) = case.responder.any(&row.to) else { return None };
+    Some((*case.borne.claims.first()?, *case.facts.responder.names.get(index)?))
 }
 
 fn plays(end: &Played<'_>, roles: &[RoleId]) -> bool {
@@ -175,6 +183,9 @@ fn differs(matrix: &Matrix, case: &Case<'_>, candidate: &Candidate) -> String {
     match candidate.cells {
         Cells::AllButFeature => words::feature_off(&row.id),
         Cells::Reversed => words::reversed(case.facts.originator.address, &from),
+        Cells::AllButName => named(case, row).map_or_else(words::nothing_like_it, |(claim, name)| {
+            words::other_name(claim, case.facts.responder.address, &to, name, case.flow.first_frame)
+        }),
         Cells::Pair => words::other_service(&service, &listed),
         Cells::ServiceAndOriginator => words::other_responder(&case.facts.responder, &to),
         Cells::ServiceAndResponder => words::other_originator(case.facts.originator.address, &from),

@@ -244,6 +244,11 @@ pub(in crate::audit) fn other_service(seen: &str, listed: &str) -> String {
     format!("this pair is listed for {listed}, not for {seen}")
 }
 
+pub(in crate::audit) fn other_name(claim: &Claim, address: IpAddr, to: &str, name: &str, flow: FrameRef) -> String {
+    let (what, claimed, flow) = (source(claim.source), &claim.name, frame(flow));
+    format!("{what} says {claimed} (flow from {flow}), not one of {to}, although {address} is {name} too")
+}
+
 /// A peer as the matrix saw it: its address and the names that it bears.
 fn peer(peer: &Peer<'_>) -> String {
     if peer.names.is_empty() {
