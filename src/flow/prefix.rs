@@ -140,7 +140,7 @@ impl Log {
     }
 
     /// Whether the first datagram of `end` begins a message that may fill several.
-    fn begins_hello(&self, end: End) -> bool {
+    pub(super) fn begins_hello(&self, end: End) -> bool {
         let first = self.arrivals.iter().find(|arrival| arrival.from == end && arrival.length > 0);
         first.is_some_and(|first| may_span_datagrams(&first.bytes))
     }

@@ -3,7 +3,7 @@
 
 use super::key::{End, Pair};
 use super::prefix::{Arrival, Assembled, Log};
-use crate::dissect::{Prefix, Progress, Side, may_span_datagrams, recognise};
+use crate::dissect::{Prefix, Progress, Side, recognise};
 use crate::wire::Transport;
 
 impl Log {
@@ -47,7 +47,7 @@ impl Log {
             };
             foreign.into_iter().flatten().for_each(|arrival| *arrival.foreign.get_or_init(|| ()));
         }
-        if pairs > 1 && [&asked, &answered].into_iter().any(|datagrams| begins_hello(datagrams)) {
+        if pairs > 1 && [End::Low, End::High].into_iter().any(|end| self.begins_hello(end)) {
             let (first, second) = (concatenated(&asked), concatenated(&answered));
             let together = |bytes| Prefix { bytes, from_start: true, ended: over, foreign: false };
             match recognise(transport, together(&first), together(&second)) {
@@ -70,11 +70,6 @@ fn datagram<'log>(arrival: Option<&'log Arrival<'_>>, ended: bool) -> Prefix<'lo
     let (bytes, foreign) =
         arrival.map_or((&[][..], false), |arrival| (&*arrival.bytes, arrival.foreign.get().is_some()));
     Prefix { bytes, from_start: true, ended, foreign }
-}
-
-/// Whether the first datagram begins a message that may fill several.
-fn begins_hello(datagrams: &[&Arrival<'_>]) -> bool {
-    datagrams.first().is_some_and(|first| may_span_datagrams(&first.bytes))
 }
 
 fn concatenated(datagrams: &[&Arrival<'_>]) -> Vec<u8> {
