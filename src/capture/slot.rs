@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
-use super::merge::{NEVER, Turn};
+use super::merge::Turn;
 use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
@@ -141,20 +141,15 @@ impl Slot {
     /// The packets from the current one to the one stepped to are then a batch.
     pub(super) fn run_on(&mut self, own: usize, limit: Turn) -> Range<usize> {
         let first = self.current;
-        let mut behind = first.saturating_add(1);
-        if limit == NEVER {
-            self.account_from(behind);
-            return first..self.heads.len();
-        }
-        while let Some(head) = self.heads.get(behind) {
-            let due = self.due.max(head.at);
-            if due > limit.0 || (due == limit.0 && own > limit.1) {
-                break;
-            }
-            self.current = behind;
-            self.account();
-            behind = behind.saturating_add(1);
-        }
+        let rest = self.heads.get(first.saturating_add(1)..).unwrap_or_default();
+        let mut due = self.due;
+        let comes = |head: &&Head| {
+            due = due.max(head.at);
+            (due, own) <= limit
+        };
+        let behind = first.saturating_add(1).saturating_add(rest.iter().take_while(comes).count());
+        self.account(first.saturating_add(1)..behind);
+        self.current = behind.saturating_sub(1);
         first..behind
     }
 
@@ -194,7 +189,7 @@ impl Slot {
     fn step(&mut self) -> bool {
         self.current = self.current.saturating_add(1);
         if self.current < self.heads.len() {
-            self.account();
+            self.account(self.at_hand());
             return true;
         }
         self.list()
@@ -206,7 +201,7 @@ impl Slot {
         self.current = 0;
         match reader.list(&mut self.heads) {
             Ok(true) => {
-                self.account();
+                self.account(self.at_hand());
                 true
             }
             Ok(false) => {
@@ -220,33 +215,18 @@ impl Slot {
         }
     }
 
+    /// Accounts for the listed packets of `range`.
     #[inline]
-    fn account(&mut self) {
-        let Some(&Head { at, timed, .. }) = self.heads.get(self.current) else { return };
-        self.input.packets = self.input.packets.wrapping_add(1);
-        self.due = self.due.max(at);
-        if timed {
-            if self.input.last.is_none_or(|last| at > last) {
-                self.input.last = Some(at);
-            }
-            if self.input.first.is_none_or(|first| at < first) {
-                self.input.first = Some(at);
-            }
-        }
-    }
-
-    /// Accounts for every packet listed from `behind` on, and steps to the last.
-    fn account_from(&mut self, behind: usize) {
-        let rest = self.heads.get(behind..).unwrap_or_default();
-        self.input.packets = self.input.packets.wrapping_add(rest.len() as u64);
-        self.due = rest.iter().fold(self.due, |due, head| due.max(head.at));
+    fn account(&mut self, range: Range<usize>) {
+        let stepped = self.heads.get(range).unwrap_or_default();
+        self.input.packets = self.input.packets.wrapping_add(stepped.len() as u64);
+        self.due = stepped.iter().fold(self.due, |due, head| due.max(head.at));
         let mut span = self.input.first.zip(self.input.last);
-        for head in rest.iter().filter(|head| head.timed) {
+        for head in stepped.iter().filter(|head| head.timed) {
             let (first, last) = span.unwrap_or((head.at, head.at));
             span = Some((first.min(head.at), last.max(head.at)));
         }
         (self.input.first, self.input.last) = span.unzip();
-        self.current = self.heads.len().saturating_sub(1);
     }
 
     #[cold]

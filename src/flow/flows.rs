@@ -11,8 +11,7 @@ use super::payload::{Payloads, is_read_again};
 use super::record::Run;
 use super::seen::Seen;
 use super::stream::Stream;
-pub use super::table::AHEAD;
-use super::table::{FEW_RUNS, Table};
+use super::table::{FEW_RUNS, Hashes, Table};
 use super::{Conversation, IcmpError, Outcome, direction};
 use crate::dissect::Payload;
 use crate::wire::{Datagram, Ends, FrameRef, Plain, Quote, Timestamp, Transport};
@@ -99,27 +98,22 @@ impl FlowTable {
         }
     }
 
-    /// The hash by which [`FlowTable::observe_plain`] finds the flow of a plain packet.
+    /// Brings the flows of the packets that come next, at most [`AHEAD`], into the cache, where there are so
+    /// many flows that they are not in it; otherwise asks for none of the packets. Changes nothing else.
     #[inline(always)]
-    #[must_use]
-    pub fn hash(&self, plain: &Plain<'_>) -> u64 {
-        match plain.ends {
-            Ends::Four(from, to) => self.four.hash(key(plain, from, to).0),
-            Ends::Six(from, to) => self.six.hash(key(plain, from, to).0),
+    pub fn approach<'block>(&self, packets: impl Iterator<Item = Plain<'block>>) {
+        if self.four.len() <= FEW_RUNS && self.six.len() <= FEW_RUNS {
+            return;
         }
-    }
-
-    /// Whether there are more flows than the cache of a core holds.
-    #[inline]
-    #[must_use]
-    pub const fn is_large(&self) -> bool {
-        self.four.len() > FEW_RUNS || self.six.len() > FEW_RUNS
-    }
-
-    /// Brings the flows of plain packets that come next into the cache, at most [`AHEAD`] of either family.
-    pub fn approach(&self, four: &[u64], six: &[u64]) {
-        self.four.approach(four);
-        self.six.approach(six);
+        let (mut four, mut six) = (Hashes::default(), Hashes::default());
+        for plain in packets {
+            match plain.ends {
+                Ends::Four(from, to) => four.push(self.four.hash(key(&plain, from, to).0)),
+                Ends::Six(from, to) => six.push(self.six.hash(key(&plain, from, to).0)),
+            }
+        }
+        self.four.approach(&four);
+        self.six.approach(&six);
     }
 
     /// Counts one plain packet, as [`FlowTable::observe`] would.

@@ -34,5 +34,6 @@ mod tests;
 
 pub use close::{Closed, Patience, still_needed};
 pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-pub use flows::{AHEAD, FlowTable, QuotingError, Settled, Sighting, in_order};
+pub use flows::{FlowTable, QuotingError, Settled, Sighting, in_order};
 pub use stream::{Stream, Stretch};
+pub use table::AHEAD;

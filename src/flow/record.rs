@@ -156,7 +156,7 @@ impl<A: Address> Run<A> {
         let from = packet.from;
         let sent_before = *self.packets.of(from);
         *self.packets.of_mut(from) = sent_before.saturating_add(1);
-        // Fewer than 2^32 packets of fewer than 2^32 bytes each: the sums fit.
+        // 2^32 packets of 2^32 bytes each would still fit.
         let bytes = self.bytes.of_mut(from);
         *bytes = bytes.wrapping_add(u64::from(packet.length));
         let payload = self.payload.of_mut(from);

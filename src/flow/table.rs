@@ -18,6 +18,27 @@ pub const AHEAD: usize = 32;
 /// So many runs fit into the cache of a core.
 pub(super) const FEW_RUNS: usize = 4096;
 
+/// Hashes of packets that come next.
+#[derive(Default)]
+pub(super) struct Hashes {
+    hashes: [u64; AHEAD],
+    count: usize,
+}
+
+impl Hashes {
+    #[inline(always)]
+    pub(super) fn push(&mut self, hash: u64) {
+        if let Some(next) = self.hashes.get_mut(self.count) {
+            *next = hash;
+            self.count = self.count.wrapping_add(1);
+        }
+    }
+
+    fn all(&self) -> &[u64] {
+        self.hashes.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// The runs of one address family.
 #[derive(Clone, Debug)]
 pub(super) struct Table<A> {
@@ -47,7 +68,8 @@ impl<A: Address> Table<A> {
 
     /// Brings slots and runs of packets that come next into the cache: the slots of all of them are
     /// waited for at once, then the runs. Changes nothing else.
-    pub(super) fn approach(&self, hashes: &[u64]) {
+    pub(super) fn approach(&self, hashes: &Hashes) {
+        let hashes = hashes.all();
         let mut positions = [0u32; AHEAD];
         for (position, hash) in positions.iter_mut().zip(hashes) {
             *position = self.index.glance(*hash);

@@ -4,7 +4,7 @@
 use super::observe::Ledger;
 use super::{directory, names};
 use crate::flow::{AHEAD, Sighting};
-use crate::wire::{Course, Ends, Frame, LinkType, Plain, Timestamp, is_tunnel_port, plain};
+use crate::wire::{Course, Frame, LinkType, Plain, Timestamp, is_tunnel_port, plain};
 
 /// Frames longer than this do not exist; the length on the wire is then nonsense (etl2pcapng writes
 /// such), not truncation.
@@ -23,7 +23,7 @@ impl Ledger {
         }
         let (mut tally, mut frames, mut more) = (Tally::default(), frames, true);
         while more {
-            self.approach(frames.clone().take(AHEAD));
+            self.flows.approach(frames.clone().take(AHEAD).filter_map(|frame| plain(&frame)));
             more = false;
             for frame in frames.by_ref().take(AHEAD) {
                 more = true;
@@ -36,23 +36,6 @@ impl Ledger {
         let decoded = tally.frames.saturating_sub(tally.copies);
         self.counters.decoded = self.counters.decoded.saturating_add(decoded);
         self.count(&tally);
-    }
-
-    /// Brings the flows of the frames that come next into the cache, where there are so many flows that they
-    /// are not in it. Decoding a header once more costs less than waiting for one flow at a time.
-    #[inline(always)]
-    fn approach<'block>(&self, frames: impl Iterator<Item = Frame<'block>>) {
-        if !self.flows.is_large() {
-            return;
-        }
-        let (mut four, mut six) = (Hashes::default(), Hashes::default());
-        for plain in frames.filter_map(|frame| plain(&frame)) {
-            match plain.ends {
-                Ends::Four(..) => four.push(self.flows.hash(&plain)),
-                Ends::Six(..) => six.push(self.flows.hash(&plain)),
-            }
-        }
-        self.flows.approach(four.all(), six.all());
     }
 
     /// Takes a frame that [`is_plain`].
@@ -117,27 +100,6 @@ impl Tally {
         self.dropped = self.dropped.wrapping_add(u64::from(frame.dropped));
         let (first, last) = self.span.unwrap_or((frame.at, frame.at));
         self.span = Some((first.min(frame.at), last.max(frame.at)));
-    }
-}
-
-/// Hashes of packets that come next.
-#[derive(Default)]
-struct Hashes {
-    hashes: [u64; AHEAD],
-    count: usize,
-}
-
-impl Hashes {
-    #[inline(always)]
-    fn push(&mut self, hash: u64) {
-        if let Some(next) = self.hashes.get_mut(self.count) {
-            *next = hash;
-            self.count = self.count.wrapping_add(1);
-        }
-    }
-
-    fn all(&self) -> &[u64] {
-        self.hashes.get(..self.count).unwrap_or_default()
     }
 }
 
