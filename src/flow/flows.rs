@@ -98,8 +98,8 @@ impl FlowTable {
         }
     }
 
-    /// Brings the flows of the packets that come next, at most [`AHEAD`], into the cache, where there are so
-    /// many flows that they are not in it; otherwise asks for none of the packets. Changes nothing else.
+    /// Brings the flows of the packets that come next, at most [`AHEAD`](super::AHEAD), into the cache, where
+    /// there are so many flows that they are not in it; otherwise asks for none of the packets. Changes nothing else.
     #[inline(always)]
     pub fn approach<'block>(&self, packets: impl Iterator<Item = Plain<'block>>) {
         if self.four.len() <= FEW_RUNS && self.six.len() <= FEW_RUNS {
