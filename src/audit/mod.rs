@@ -18,6 +18,7 @@ mod names;
 mod nearest;
 mod next;
 mod payload;
+mod precedents;
 mod quality;
 mod rows;
 mod rpc;

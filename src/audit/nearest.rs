@@ -19,7 +19,7 @@ pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict
     if let Some((row, reason)) = unnamed(evidence, case).or_else(|| unbound(matrix, case)) {
         return (unresolved(row), reason);
     }
-    let best = case.precedents.nearest(matrix, case);
+    let best = case.nearest.of(matrix, case);
     if let Some(Candidate { cells: Cells::Reversed, row }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {
@@ -78,13 +78,13 @@ struct Candidate {
     cells: Cells,
 }
 
-/// Which row came nearest to flows that were alike: strangers come in thousands and in few kinds.
+/// Which row came nearest to flows that were alike.
 #[derive(Default)]
-pub(super) struct Precedents(RefCell<HashMap<Likeness, Option<Candidate>, foldhash::fast::RandomState>>);
+pub(super) struct Nearest(RefCell<HashMap<Likeness, Option<Candidate>, foldhash::fast::RandomState>>);
 
 /// All that decides which row is nearest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Likeness {
+pub(super) struct Likeness {
     originator: u32,
     responder: u32,
     transport: Transport,
@@ -94,8 +94,8 @@ struct Likeness {
     spoken: Option<Application>,
 }
 
-impl Precedents {
-    fn nearest(&self, matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
+impl Nearest {
+    fn of(&self, matrix: &Matrix, case: &Case<'_>) -> Option<Candidate> {
         let Some(likeness) = Likeness::of(matrix, case) else { return rank(matrix, case) };
         let nearest = *self.0.borrow_mut().entry(likeness).or_insert_with(|| rank(matrix, case));
         debug_assert_eq!(nearest, rank(matrix, case), "two flows that were alike");
@@ -105,7 +105,7 @@ impl Precedents {
 
 impl Likeness {
     /// `None` where names play a part.
-    fn of(matrix: &Matrix, case: &Case<'_>) -> Option<Self> {
+    pub(super) fn of(matrix: &Matrix, case: &Case<'_>) -> Option<Self> {
         let facts = &case.facts;
         Some(Self {
             originator: case.originator.alike()?,

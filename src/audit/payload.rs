@@ -85,7 +85,7 @@ pub(super) fn is_foreign(flow: &Conversation) -> bool {
         && flow.outcome != Outcome::Midstream
         && !flow.truncated
         && !flow.ambiguous
-        && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
+        && is_telling(flow)
 }
 
 /// Whether the captured datagrams are bytes that no recogniser knows.
@@ -94,7 +94,12 @@ fn is_foreign_datagram(flow: &Conversation) -> bool {
         && flow.transport == Transport::UDP
         && !flow.truncated
         && !flow.ambiguous
-        && flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
+        && is_telling(flow)
+}
+
+/// Whether enough was said to tell what it is.
+pub(super) const fn is_telling(flow: &Conversation) -> bool {
+    flow.sent.payload.saturating_add(flow.received.payload) >= TELLING_BYTES
 }
 
 /// Whether bytes that could speak against the flow were lost: it went on, and its start, one of its

@@ -4,8 +4,9 @@
 use super::grade::{Grade, Graded, Pen};
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
-use super::nearest::Precedents;
+use super::nearest::Nearest;
 use super::payload::{self, Bytes};
+use super::precedents::{Precedents, has_unbound};
 use super::rpc::Announced;
 use super::{nearest, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
@@ -18,14 +19,23 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
+    /// Whether a row waits for somebody to play a role.
+    pub(super) has_unbound: bool,
+    nearest: Nearest,
     precedents: Precedents,
 }
 
 impl<'audit> Evidence<'audit> {
     /// What `observation` holds of names and announced ports, for this matrix.
     pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
-        let names = Names::new(observation, matrix);
-        Self { matrix, names, announced: Announced::new(&observation.announcements), precedents: Precedents::default() }
+        Self {
+            matrix,
+            names: Names::new(observation, matrix),
+            announced: Announced::new(&observation.announcements),
+            has_unbound: has_unbound(matrix),
+            nearest: Nearest::default(),
+            precedents: Precedents::default(),
+        }
     }
 
     /// Brings a flow before `court`: who its ends are, by which names, and which roles they play.
@@ -41,8 +51,8 @@ impl<'audit> Evidence<'audit> {
             port: flow.responder.port,
         };
         let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
-        let (originator, responder, precedents) = (&originator, &responder, &self.precedents);
-        court(&Case { flow, facts, originator, responder, borne: &borne, precedents, pen })
+        let (originator, responder, nearest) = (&originator, &responder, &self.nearest);
+        court(&Case { flow, facts, originator, responder, borne: &borne, nearest, pen })
     }
 }
 
@@ -54,12 +64,12 @@ pub(super) struct Case<'case> {
     pub(super) originator: &'case Played<'case>,
     pub(super) responder: &'case Played<'case>,
     pub(super) borne: &'case Borne<'case>,
-    pub(super) precedents: &'case Precedents,
+    pub(super) nearest: &'case Nearest,
     pub(super) pen: Pen,
 }
 
 /// A verdict and what the rows need to know beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) verdict: FlowVerdict,
     /// Why, in one sentence for the reader; empty while the pen rests.
@@ -74,6 +84,12 @@ pub(super) struct Judgement {
 
 /// Judges one flow that is in scope.
 pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
+    let mut judgement = evidence.precedents.follow(evidence, case, || by_evidence(evidence, case));
+    waivers::apply(evidence.matrix, case, &mut judgement);
+    judgement
+}
+
+fn by_evidence(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
     let matrix = evidence.matrix;
     let graded: Vec<(AtomId, Graded)> = super::matches(matrix, &case.facts)
         .iter()
@@ -82,7 +98,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
         .filter(|(_, graded)| graded.grade != Grade::Absent)
         .collect();
     let (verdict, reason) = conclude(evidence, case, &graded);
-    let mut judgement = Judgement {
+    Judgement {
         verdict,
         reason,
         contradicted: pick(&graded, |grade| match grade {
@@ -91,9 +107,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
         }),
         undecided: graded.iter().filter(|(_, g)| g.grade == Grade::Undecided).map(|(atom, _)| *atom).collect(),
         waiver: None,
-    };
-    waivers::apply(matrix, case, &mut judgement);
-    judgement
+    }
 }
 
 /// Judges one flow that is nobody's as far as its addresses tell: a resolver told somebody else that its

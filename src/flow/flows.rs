@@ -202,9 +202,19 @@ fn key<A: Address>(plain: &Plain<'_>, from: A, to: A) -> (Key<A>, End) {
 }
 
 /// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large
-/// and are moved once each.
+/// and are moved once each; nearly all of them stand in order already, which a stable sort makes use of.
 pub fn in_order(flows: &mut [Conversation]) {
-    flows.sort_by_cached_key(|flow| (flow.first, flow.first_frame));
+    let mut order: Vec<_> = flows.iter().map(|flow| (flow.first, flow.first_frame)).zip(0usize..).collect();
+    order.sort();
+    for place in 0..order.len() {
+        // What stood where it should be taken from may have been moved on, once or several times.
+        let mut from = order[place].1;
+        while from < place {
+            from = order[from].1;
+        }
+        order[place].1 = from;
+        flows.swap(place, from);
+    }
     for together in flows.chunk_by_mut(|one, next| (one.first, one.first_frame) == (next.first, next.first_frame)) {
         together.sort_by_key(|flow| (flow.originator, flow.responder, flow.transport));
     }
@@ -269,8 +279,7 @@ pub(super) fn converse<A: Address>(
 ) -> Conversation {
     let client = payloads.interned.get(run.verdict).and_then(|(_, client)| *client);
     let (originator, direction_basis) = direction::settle(run, client);
-    let tries: Vec<Timestamp> = run.tries().collect();
-    let outcome = judge(run, &Circumstances { originator, ended, icmp, tries: &tries });
+    let outcome = judge(run, &Circumstances { originator, ended, icmp });
     let icmp =
         icmp.filter(|error| of_icmp(error) == Some(outcome) && matches!(outcome, Outcome::Refused | Outcome::Rejected));
     let answer = if originator == run.opener() { run.answer() } else { Some(run.first_frame) };

@@ -25,8 +25,6 @@ pub(super) struct Circumstances<'flow> {
     pub(super) ended: Timestamp,
     /// The first ICMP error that quoted it.
     pub(super) icmp: Option<&'flow IcmpError>,
-    /// The times of its first three tries.
-    pub(super) tries: &'flow [Timestamp],
 }
 
 /// The outcome of a flow.
@@ -108,9 +106,8 @@ fn silent<A: Address>(run: &Run<A>, circumstances: &Circumstances<'_>) -> Outcom
     if run.seen.any(Seen::DROPPED) {
         return Outcome::Dropped;
     }
-    let passed = |since: Option<&Timestamp>, wait| since.is_some_and(|at| circumstances.ended.since(*at) >= wait);
-    let tries = circumstances.tries;
-    if passed(tries.first(), AFTER_FIRST_TRY) || passed(tries.get(2), AFTER_THIRD_TRY) {
+    let passed = |since: Option<Timestamp>, wait| since.is_some_and(|at| circumstances.ended.since(at) >= wait);
+    if passed(run.tries().next(), AFTER_FIRST_TRY) || passed(run.tries().nth(2), AFTER_THIRD_TRY) {
         Outcome::Filtered
     } else {
         Outcome::Pending

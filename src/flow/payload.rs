@@ -69,12 +69,16 @@ impl Payloads {
         }
         let from = arrival.from;
         let checks = run.key.transport() == Transport::TCP && self.has_start(run);
-        // Once it is known what a stream is, its bytes only serve to find copies that contradict them.
-        let is_known = checks && run.verdict != Verdict::OPEN && !is_read_again(run);
+        // Once it is known what a stream is, or that nobody knows it, further bytes of it only serve to find
+        // copies that contradict what is held.
+        let may_pass = checks && !is_read_again(run);
+        let is_known = may_pass && run.verdict != Verdict::OPEN;
         let log = run.detail_mut().log.get_or_insert_default();
         let contradicted = checks && log.contradicts(&arrival);
         if is_known {
             log.follow(&arrival);
+        } else if may_pass && log.is_foreign(from) {
+            log.pass(&arrival);
         } else {
             self.held = self.held.saturating_add(log.push(arrival));
         }
@@ -270,7 +274,7 @@ pub(super) fn is_read_again<A: Address>(run: &Run<A>) -> bool {
 }
 
 fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
-    log.assemble(from, *starts.of(from)).pieces.first().map(|(_, frame, _)| *frame)
+    log.assemble(from, *starts.of(from)).first.map(|(frame, _)| frame)
 }
 
 /// Bytes that nothing knows are only unknown when their start is there, and neither the snap length

@@ -64,8 +64,10 @@ pub(super) struct Arrival<'frame> {
 pub(super) struct Assembled<'log> {
     /// The bytes.
     pub(super) bytes: Cow<'log, [u8]>,
-    /// Where each piece of them came from: offset, frame, time.
-    pub(super) pieces: Vec<(usize, FrameRef, Timestamp)>,
+    /// Where the first piece of them came from: frame, time. Mostly there is no other.
+    pub(super) first: Option<(FrameRef, Timestamp)>,
+    /// Where each further piece came from: offset, frame, time.
+    pub(super) further: Vec<(usize, FrameRef, Timestamp)>,
     /// Whether they begin with the first byte of the direction.
     pub(super) from_start: bool,
     /// Whether the snap length cut them.
@@ -82,13 +84,12 @@ impl<'log> Assembled<'log> {
 
     /// What one packet carried, where nothing else came.
     fn single(part: &'log Arrival<'_>, from_start: bool) -> Self {
-        let place = (!part.bytes.is_empty()).then_some((0, part.frame, part.at));
         Self {
             bytes: Cow::Borrowed(&part.bytes),
-            pieces: place.into_iter().collect(),
+            first: (!part.bytes.is_empty()).then_some((part.frame, part.at)),
             from_start,
             cut: is_cut(part),
-            hole: false,
+            ..Self::default()
         }
     }
 }
@@ -97,7 +98,9 @@ impl<'log> Assembled<'log> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     arrivals: Vec<Arrival<'static>>,
+    /// Bytes that came, held or passed over.
     held: Pair<usize>,
+    /// Segments and datagrams with payload that came, held or passed over.
     segments: Pair<usize>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
@@ -151,12 +154,8 @@ impl Log {
         let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
         let bytes: Cow<'static, [u8]> = Cow::Owned(arrival.bytes.get(..room).unwrap_or(&arrival.bytes).to_vec());
         let arrival = Arrival { bytes, ..arrival };
-        let held = self.held.of_mut(end);
-        *held = held.saturating_add(arrival.bytes.len());
-        self.follow(&arrival);
+        self.pass(&arrival);
         if arrival.length > 0 {
-            let segments = self.segments.of_mut(end);
-            *segments = segments.saturating_add(1);
             *self.acknowledged.of_mut(end) = false;
             let reached = self.reached.of_mut(end);
             *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
@@ -168,6 +167,17 @@ impl Log {
         }
         self.arrivals.push(arrival);
         added
+    }
+
+    /// Counts an arrival against the budget of its direction, as [`Log::push`] does, and keeps nothing of it.
+    pub(super) fn pass(&mut self, arrival: &Arrival<'_>) {
+        let held = self.held.of_mut(arrival.from);
+        *held = held.saturating_add(arrival.bytes.len());
+        self.follow(arrival);
+        if arrival.length > 0 {
+            let segments = self.segments.of_mut(arrival.from);
+            *segments = segments.saturating_add(1);
+        }
     }
 
     /// Takes of an arrival that is not kept what it closes and acknowledges.
@@ -320,7 +330,10 @@ fn append(assembled: &mut Assembled<'_>, offset: i32, part: &Arrival<'_>) -> boo
     }
     let fresh = part.bytes.get(skip..).unwrap_or_default();
     if !fresh.is_empty() {
-        assembled.pieces.push((have, part.frame, part.at));
+        match assembled.first {
+            None => assembled.first = Some((part.frame, part.at)),
+            Some(_) => assembled.further.push((have, part.frame, part.at)),
+        }
         assembled.bytes.to_mut().extend_from_slice(fresh);
     }
     assembled.cut = is_cut(part);

@@ -31,12 +31,8 @@ impl Log {
     /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
     /// nothing further comes does a datagram that waits for more speak alone.
     pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
-        let arrivals = self.arrivals().iter();
-        let (asked, answered): (Vec<_>, Vec<_>) = arrivals.partition(|arrival| arrival.from == originator);
-        let pairs = asked.len().max(answered.len());
-        let pair = |index| (asked.get(index).copied(), answered.get(index).copied());
         let mut open = false;
-        for (first, second) in (0..pairs).map(pair) {
+        for (first, second) in self.pairs(originator) {
             let foreign = match recognise(transport, datagram(first, false), datagram(second, false)) {
                 Progress::Known(known) => return Progress::Known(known),
                 Progress::Unknown => [first, second],
@@ -47,8 +43,9 @@ impl Log {
             };
             foreign.into_iter().flatten().for_each(|arrival| *arrival.foreign.get_or_init(|| ()));
         }
-        if pairs > 1 && [End::Low, End::High].into_iter().any(|end| self.begins_hello(end)) {
-            let (first, second) = (concatenated(&asked), concatenated(&answered));
+        let several = self.pairs(originator).nth(1).is_some();
+        if several && [End::Low, End::High].into_iter().any(|end| self.begins_hello(end)) {
+            let (first, second) = (self.concatenated(originator), self.concatenated(originator.other()));
             let together = |bytes| Prefix { bytes, from_start: true, ended: over, foreign: false };
             match recognise(transport, together(&first), together(&second)) {
                 Progress::Known(known) => return Progress::Known(known),
@@ -60,8 +57,25 @@ impl Log {
             return if open { Progress::More(None) } else { Progress::Unknown };
         }
         let last = |(first, second)| recognise(transport, datagram(first, true), datagram(second, true));
-        let known = (0..pairs).map(pair).map(last).find(|progress| matches!(progress, Progress::Known(_)));
+        let known = self.pairs(originator).map(last).find(|progress| matches!(progress, Progress::Known(_)));
         known.unwrap_or(Progress::Unknown)
+    }
+
+    /// The first arrival of each end, the second of each, and so on as far as either has one.
+    fn pairs(&self, originator: End) -> impl Iterator<Item = (Option<&Arrival<'static>>, Option<&Arrival<'static>>)> {
+        let (mut asked, mut answered) = (self.sent_by(originator), self.sent_by(originator.other()));
+        std::iter::from_fn(move || match (asked.next(), answered.next()) {
+            (None, None) => None,
+            pair => Some(pair),
+        })
+    }
+
+    fn sent_by(&self, end: End) -> impl Iterator<Item = &Arrival<'static>> {
+        self.arrivals().iter().filter(move |arrival| arrival.from == end)
+    }
+
+    fn concatenated(&self, end: End) -> Vec<u8> {
+        self.sent_by(end).flat_map(|arrival| arrival.bytes.iter().copied()).collect()
     }
 }
 
@@ -70,8 +84,4 @@ fn datagram<'log>(arrival: Option<&'log Arrival<'_>>, ended: bool) -> Prefix<'lo
     let (bytes, foreign) =
         arrival.map_or((&[][..], false), |arrival| (&*arrival.bytes, arrival.foreign.get().is_some()));
     Prefix { bytes, from_start: true, ended, foreign }
-}
-
-fn concatenated(datagrams: &[&Arrival<'_>]) -> Vec<u8> {
-    datagrams.iter().flat_map(|arrival| arrival.bytes.iter().copied()).collect()
 }

@@ -45,8 +45,8 @@ impl Slots {
 
     /// Adds a position that is not there yet.
     pub(super) fn add(&mut self, hash: u64, position: u32) {
-        // Three quarters full is where probing begins to cost.
-        if self.held.saturating_mul(4) >= self.words.len().saturating_mul(3) {
+        // Beyond half full every packet would look at several slots.
+        if self.held.saturating_mul(2) >= self.words.len() {
             self.grow();
         }
         self.held = self.held.saturating_add(1);
@@ -85,7 +85,7 @@ impl Slots {
 
     fn put(&mut self, word: u64) {
         let mut place = self.place(halves(word).0);
-        // At least a quarter is free, so this ends.
+        // At least half are free, so this ends.
         while self.words.get(place).is_some_and(|held| *held != FREE) {
             place = self.behind(place);
         }

@@ -66,6 +66,8 @@ impl Stream {
 
 impl From<Assembled<'_>> for Stretch {
     fn from(assembled: Assembled<'_>) -> Self {
-        Self { bytes: assembled.bytes.into_owned(), from_start: assembled.from_start, pieces: assembled.pieces }
+        let first = assembled.first.map(|(frame, at)| (0, frame, at));
+        let pieces = first.into_iter().chain(assembled.further).collect();
+        Self { bytes: assembled.bytes.into_owned(), from_start: assembled.from_start, pieces }
     }
 }

@@ -15,8 +15,8 @@ use crate::wire::Timestamp;
 
 /// Packets that may be looked for at once: as many misses of the cache as a core can wait for together.
 pub const AHEAD: usize = 32;
-/// So many runs fit into the cache of a core.
-pub(super) const FEW_RUNS: usize = 4096;
+/// With so few runs the caches of a core hold those that are in use: reading headers twice would cost more than it saves.
+pub(super) const FEW_RUNS: usize = 32 * 1024;
 
 /// Hashes of packets that come next.
 #[derive(Default)]
