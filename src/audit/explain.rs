@@ -198,7 +198,8 @@ fn end(matrix: &Matrix, cell: &'static str, peer: &Peer<'_>, roles: &[RoleId]) -
 
 /// What bytes, names and announcements say, where everything else fits.
 fn proof(row: RowId, judgement: &Judgement) -> Cell {
-    if let Some((_, kind)) = judgement.contradicted.iter().find(|(atom, _)| atom.row == row) {
+    let doubts = judgement.doubts.as_deref();
+    if let Some((_, kind)) = doubts.and_then(|doubts| doubts.contradicted.iter().find(|(atom, _)| atom.row == row)) {
         let cell = match kind {
             Kind::WrongName => "name",
             Kind::NotAnnounced => "announced",
@@ -206,7 +207,7 @@ fn proof(row: RowId, judgement: &Judgement) -> Cell {
         };
         return Cell { cell, fits: false, says: judgement.reason.clone() };
     }
-    if judgement.undecided.iter().any(|atom| atom.row == row) {
+    if doubts.is_some_and(|doubts| doubts.undecided.iter().any(|atom| atom.row == row)) {
         return Cell { cell: "evidence", fits: false, says: judgement.reason.clone() };
     }
     let fits = judgement.verdict.atoms.iter().any(|atom| atom.row == row);

@@ -90,7 +90,7 @@ fn bystander(pen: Pen) -> Judgement {
     let verdict =
         FlowVerdict { verdict: Verdict::OutOfScope, kind: None, basis: None, atoms: Vec::new(), nearest: None };
     let reason = pen.write(words::out_of_scope);
-    Judgement { verdict, reason, contradicted: Vec::new(), undecided: Vec::new(), waiver: None }
+    Judgement::clear(verdict, reason)
 }
 
 fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {

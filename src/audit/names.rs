@@ -56,7 +56,8 @@ impl<'audit> Names<'audit> {
             let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
             if !answers {
                 names.refused.push(binding);
-            } else if !is_listed_host(matrix, binding.address) {
+            } else if !matrix.lists_host(binding.address) {
+                // No DNS answer renames a host that the site lists; a named peer may well live in a network.
                 names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
                 names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
                 if mirror {
@@ -255,22 +256,4 @@ fn may_resolve(matrix: &Matrix, client: IpAddr, resolver: IpAddr) -> bool {
         let off = matrix.row(found.atom.row).is_some_and(|row| row.standing == Standing::NotApplicable);
         documents_dns && !off
     })
-}
-
-/// Whether the site lists this address as a host of some role: then no DNS answer renames it. A
-/// wide range is a network, not a list of hosts, and a named peer may well live in it.
-pub(super) fn is_listed_host(matrix: &Matrix, address: IpAddr) -> bool {
-    let listing = matrix.roles_at(address).iter().filter_map(|role| matrix.role(*role));
-    listing.flat_map(|role| &role.addresses).any(|range| range.contains(&address) && width(range) <= LISTED_HOSTS)
-}
-
-/// Ranges of up to this many addresses count as lists of hosts.
-const LISTED_HOSTS: u128 = 64;
-
-fn width(range: &std::ops::RangeInclusive<IpAddr>) -> u128 {
-    let number = |address: &IpAddr| match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        IpAddr::V6(v6) => v6.to_bits(),
-    };
-    number(range.end()).saturating_sub(number(range.start())).saturating_add(1)
 }

@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
 use super::verdict::{Case, Evidence};
-use super::{names, words};
+use super::words;
 use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
 use crate::matrix::{Atom, Binding, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
-use crate::wire::Transport;
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -82,16 +81,15 @@ struct Candidate {
 #[derive(Default)]
 pub(super) struct Nearest(RefCell<HashMap<Likeness, Option<Candidate>, foldhash::fast::RandomState>>);
 
-/// All that decides which row is nearest.
+/// All that decides which row is nearest, in few words: every flow is looked up by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Likeness {
-    originator: u32,
-    responder: u32,
-    transport: Transport,
+    /// What originator and responder play.
+    ends: u64,
+    /// Which atoms list the port.
     port: u64,
-    /// No row is nearer by port 0.
-    has_port: bool,
-    spoken: Option<Application>,
+    /// Protocol, whether there is a port (no row is nearer by port 0), and what was spoken.
+    service: u32,
 }
 
 impl Nearest {
@@ -106,14 +104,13 @@ impl Nearest {
 impl Likeness {
     /// `None` where names play a part.
     pub(super) fn of(matrix: &Matrix, case: &Case<'_>) -> Option<Self> {
-        let facts = &case.facts;
+        let (originator, responder) = (case.originator.alike()?, case.responder.alike()?);
+        let port = case.facts.port;
+        let [known, spoken] = payload::application(case.flow).map_or([0, 0], |spoken| [1, spoken as u8]);
         Some(Self {
-            originator: case.originator.alike()?,
-            responder: case.responder.alike()?,
-            transport: facts.transport,
-            port: matrix.alike(facts.port)?,
-            has_port: facts.port != 0,
-            spoken: payload::application(case.flow),
+            ends: u64::from(originator) << 32 | u64::from(responder),
+            port: matrix.alike(port)?,
+            service: u32::from_be_bytes([case.facts.transport.0, u8::from(port != 0), known, spoken]),
         })
     }
 }
@@ -221,8 +218,7 @@ pub(super) fn hinted(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId,
 /// name alone while the answer for the row's name was cut.
 pub(super) fn nameless<'m>(evidence: &'m Evidence<'_>, case: &'m Case<'_>) -> impl Iterator<Item = RowId> + 'm {
     let (matrix, flow, responder) = (evidence.matrix, case.flow, &case.facts.responder);
-    let stranger =
-        case.borne.claims.is_empty() && payload::hides_name(flow) && !names::is_listed_host(matrix, responder.address);
+    let stranger = case.borne.claims.is_empty() && payload::hides_name(flow) && !matrix.lists_host(responder.address);
     let cut: Vec<&str> = evidence.names.cut_for(flow.originator.address, flow.first).collect();
     let fits = move |row: &Row| {
         let usable = row.standing != Standing::NotApplicable;
@@ -261,7 +257,7 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
         let end = |end: &Played<'_>, roles: &[RoleId]| roles.contains(&role) || plays(end, roles);
         // A host that the site lists is known, and plays what it is listed for.
         let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };
-        let known = names::is_listed_host(matrix, stranger);
+        let known = matrix.lists_host(stranger);
         !known && end(case.originator, &row.from) && end(case.responder, &row.to)
     })
     .next()?;

@@ -6,11 +6,10 @@ use std::collections::HashMap;
 
 use super::grade::Pen;
 use super::nearest::Likeness;
+use super::payload;
 use super::verdict::{Case, Evidence, Judgement};
-use super::{names, payload};
 use crate::dissect::Payload;
-use crate::flow::{DirectionBasis, Outcome};
-use crate::matrix::{Matrix, Standing};
+use crate::matrix::{Match, Matrix};
 
 /// Judgements by kind of flow.
 #[derive(Default)]
@@ -20,35 +19,21 @@ pub(super) struct Precedents(RefCell<HashMap<Traits, Judgement, foldhash::fast::
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Traits {
     likeness: Likeness,
-    direction_basis: DirectionBasis,
-    outcome: Outcome,
-    bytes: Bytes,
-    /// Ambiguous, truncated, payload missed, payload sent, enough payload to tell.
-    signs: [bool; 5],
-    /// Whether the site lists the ends as hosts, where that matters.
-    listed: [bool; 2],
-}
-
-/// How far the payload is known; which application it is stands in the likeness.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Bytes {
-    None,
-    NotCaptured,
-    NotRecognised,
-    Recognised,
+    /// How the direction is known, how it went, how far the payload is known, and a bit for each of the rest.
+    course: u32,
 }
 
 impl Precedents {
     /// The judgement of a flow like this one, or else that of `judge`.
     pub(super) fn follow(&self, evidence: &Evidence<'_>, case: &Case<'_>, judge: impl Fn() -> Judgement) -> Judgement {
-        let Some(kind) = Traits::of(evidence, case) else { return judge() };
-        if let Some(precedent) = self.0.borrow().get(&kind) {
+        let Some(traits) = Traits::of(evidence, case) else { return judge() };
+        if let Some(precedent) = self.0.borrow().get(&traits) {
             debug_assert_eq!(precedent, &judge(), "two flows that were alike");
             return precedent.clone();
         }
         let judgement = judge();
         if !asks_announcements(evidence.matrix, case) {
-            self.0.borrow_mut().insert(kind, judgement.clone());
+            self.0.borrow_mut().insert(traits, judgement.clone());
         }
         judgement
     }
@@ -65,22 +50,18 @@ impl Traits {
         if case.pen == Pen::Writes || !nameless || hinted() || cut() {
             return None;
         }
-        let bytes = match &flow.payload {
-            Payload::None => Bytes::None,
-            Payload::NotCaptured => Bytes::NotCaptured,
-            Payload::NotRecognised => Bytes::NotRecognised,
-            Payload::Recognised(recognised) if recognised.claims.is_empty() => Bytes::Recognised,
+        let payload = match &flow.payload {
+            Payload::None => 0,
+            Payload::NotCaptured => 1,
+            Payload::NotRecognised => 2,
+            Payload::Recognised(recognised) if recognised.claims.is_empty() => 3,
             Payload::Recognised(_) => return None,
         };
-        let matters = payload::hides_name(flow) || evidence.has_unbound;
-        let listed = |address| matters && names::is_listed_host(evidence.matrix, address);
+        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0, flow.sent.payload > 0, payload::is_telling(flow)];
+        let signs = signs.into_iter().fold(0, |bits, sign| bits << 1 | u8::from(sign));
         Some(Self {
             likeness: Likeness::of(evidence.matrix, case)?,
-            direction_basis: flow.direction_basis,
-            outcome: flow.outcome,
-            bytes,
-            signs: [flow.ambiguous, flow.truncated, flow.missed > 0, flow.sent.payload > 0, payload::is_telling(flow)],
-            listed: [listed(client), listed(server)],
+            course: u32::from_be_bytes([flow.direction_basis as u8, flow.outcome as u8, payload, signs]),
         })
     }
 }
@@ -88,11 +69,6 @@ impl Traits {
 /// Whether an atom fits that is believed only where its port was announced, which is a matter of addresses
 /// and times.
 fn asks_announcements(matrix: &Matrix, case: &Case<'_>) -> bool {
-    let announced = |found: &crate::matrix::Match| matrix.atom(found.atom).is_some_and(|atom| atom.announced);
+    let announced = |found: &Match| matrix.atom(found.atom).is_some_and(|atom| atom.announced);
     super::matches(matrix, &case.facts).iter().any(announced)
-}
-
-/// Whether an audited row waits for somebody to play a role.
-pub(super) fn has_unbound(matrix: &Matrix) -> bool {
-    matrix.rows.iter().any(|row| matches!(row.standing, Standing::Unbound(_)))
 }

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::continuity::{self, Attention};
-use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
 use super::tally::Tally;
-use super::verdict::{Case, Judgement};
-use super::{lookups, nearest, words};
+use super::verdict::{Doubts, Judgement};
+use super::{lookups, words};
 use crate::dissect::Application;
 use crate::flow::Conversation;
 use crate::ledger::Observation;
@@ -41,12 +40,9 @@ impl<'audit> Rows<'audit> {
                 let Some(atom) = matrix.atom(*id) else { continue };
                 rows.tallies.entry(*id).or_default().add(matrix, atom, flow);
             }
-            let wrong = |kind: &Kind| matches!(kind, Kind::WrongProtocol | Kind::NotAnnounced);
-            for (id, _) in judgement.contradicted.iter().filter(|(_, kind)| wrong(kind) && flow.outcome.is_open()) {
-                let tally = rows.tallies.entry(*id).or_default();
-                tally.wrong = tally.wrong.saturating_add(flow.weight());
+            if let Some(doubts) = &judgement.doubts {
+                rows.doubt(flow, &judgement.verdict, doubts);
             }
-            rows.doubts(flow, judgement);
         }
         rows
     }
@@ -56,24 +52,20 @@ impl<'audit> Rows<'audit> {
         self.judge.evidence.matrix
     }
 
-    fn doubts(&mut self, flow: &Conversation, judgement: &Judgement) {
+    fn doubt(&mut self, flow: &Conversation, verdict: &FlowVerdict, doubts: &Doubts) {
         let weight = flow.weight();
-        for id in &judgement.undecided {
+        let wrong = |kind: &Kind| matches!(kind, Kind::WrongProtocol | Kind::NotAnnounced);
+        for (id, _) in doubts.contradicted.iter().filter(|(_, kind)| wrong(kind) && flow.outcome.is_open()) {
+            let tally = self.tallies.entry(*id).or_default();
+            tally.wrong = tally.wrong.saturating_add(weight);
+        }
+        for id in &doubts.undecided {
             let tally = self.tallies.entry(*id).or_default();
             tally.undecided = tally.undecided.saturating_add(weight);
         }
-        let FlowVerdict { verdict, nearest, .. } = &judgement.verdict;
-        let (Verdict::Unresolved, Some(nearest), true) = (verdict, nearest, judgement.undecided.is_empty()) else {
-            return;
-        };
-        // Where nothing names the peer it may be that of several rows, and each of them says so.
-        let nameless = |case: &Case<'_>| nearest::nameless(&self.judge.evidence, case).collect::<Vec<RowId>>();
-        let mut rows = self.judge.evidence.hear(flow, Pen::Rests, nameless);
-        if rows.is_empty() {
-            rows.push(*nearest);
-        }
-        for row in rows {
-            let doubt = self.nameless.entry(row).or_default();
+        // A waiver settles it.
+        for row in doubts.possible.iter().filter(|_| verdict.verdict == Verdict::Unresolved) {
+            let doubt = self.nameless.entry(*row).or_default();
             *doubt = doubt.saturating_add(weight);
         }
     }

@@ -1,17 +1,19 @@
 //! One flow in, its verdict out: every atom that fits by address, port or name is graded by the
 //! evidence, and the best grade decides. Nothing here upgrades for lack of evidence.
 
+use std::sync::Arc;
+
 use super::grade::{Grade, Graded, Pen};
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
 use super::nearest::Nearest;
 use super::payload::{self, Bytes};
-use super::precedents::{Precedents, has_unbound};
+use super::precedents::Precedents;
 use super::rpc::Announced;
 use super::{nearest, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
 use crate::ledger::Observation;
-use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Peer, Played, Standing};
+use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Peer, Played, RowId, Standing};
 use crate::wire::Transport;
 
 /// What all flows of an audit are judged by.
@@ -19,8 +21,6 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
-    /// Whether a row waits for somebody to play a role.
-    pub(super) has_unbound: bool,
     nearest: Nearest,
     precedents: Precedents,
 }
@@ -32,7 +32,6 @@ impl<'audit> Evidence<'audit> {
             matrix,
             names: Names::new(observation, matrix),
             announced: Announced::new(&observation.announcements),
-            has_unbound: has_unbound(matrix),
             nearest: Nearest::default(),
             precedents: Precedents::default(),
         }
@@ -74,12 +73,33 @@ pub(super) struct Judgement {
     pub(super) verdict: FlowVerdict,
     /// Why, in one sentence for the reader; empty while the pen rests.
     pub(super) reason: String,
+    /// What it leaves open; nothing, for most.
+    pub(super) doubts: Option<Arc<Doubts>>,
+    /// The waiver that covers it, or covered it until it expired.
+    pub(super) waiver: Option<waivers::Hit>,
+}
+
+/// What a verdict leaves open. Flows that are alike share it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
     /// Atoms whose address and port fit, and that the bytes or the name contradict.
     pub(super) contradicted: Vec<(AtomId, Kind)>,
     /// Atoms that the evidence points at without deciding.
     pub(super) undecided: Vec<AtomId>,
-    /// The waiver that covers it, or covered it until it expired.
-    pub(super) waiver: Option<waivers::Hit>,
+    /// Where neither, rows that an unresolved flow may be of: where nothing names the peer these may be several,
+    /// and each of them says so.
+    pub(super) possible: Vec<RowId>,
+}
+
+impl Judgement {
+    /// A verdict that leaves nothing open.
+    pub(super) const fn clear(verdict: FlowVerdict, reason: String) -> Self {
+        Self { verdict, reason, doubts: None, waiver: None }
+    }
+
+    fn doubting(self, doubts: Doubts) -> Self {
+        Self { doubts: (doubts != Doubts::default()).then(|| Arc::new(doubts)), ..self }
+    }
 }
 
 /// Judges one flow that is in scope.
@@ -98,25 +118,32 @@ fn by_evidence(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
         .filter(|(_, graded)| graded.grade != Grade::Absent)
         .collect();
     let (verdict, reason) = conclude(evidence, case, &graded);
-    Judgement {
-        verdict,
-        reason,
-        contradicted: pick(&graded, |grade| match grade {
-            Grade::Contradicted(kind) => Some(kind),
-            Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
-        }),
-        undecided: graded.iter().filter(|(_, g)| g.grade == Grade::Undecided).map(|(atom, _)| *atom).collect(),
-        waiver: None,
-    }
+    let contradicted = pick(&graded, |grade| match grade {
+        Grade::Contradicted(kind) => Some(kind),
+        Grade::Fits(_) | Grade::Undecided | Grade::Absent => None,
+    });
+    let undecided = pick(&graded, |grade| (grade == Grade::Undecided).then_some(()));
+    let undecided: Vec<AtomId> = undecided.into_iter().map(|(atom, ())| atom).collect();
+    let possible = if undecided.is_empty() { possible(evidence, case, &verdict) } else { Vec::new() };
+    Judgement::clear(verdict, reason).doubting(Doubts { contradicted, undecided, possible })
+}
+
+/// The rows that an unresolved flow may be of.
+fn possible(evidence: &Evidence<'_>, case: &Case<'_>, verdict: &FlowVerdict) -> Vec<RowId> {
+    let (Verdict::Unresolved, Some(nearest)) = (verdict.verdict, verdict.nearest) else { return Vec::new() };
+    let rows: Vec<RowId> = nearest::nameless(evidence, case).collect();
+    if rows.is_empty() { vec![nearest] } else { rows }
 }
 
 /// Judges one flow that is nobody's as far as its addresses tell: a resolver told somebody else that its
 /// responder bears the name that a row means, and nothing on the flow says otherwise.
 pub(super) fn judge_hinted(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<Judgement> {
     let (row, reason) = nearest::hinted(evidence, case)?;
-    let audited = super::is_audited(evidence.matrix, row);
-    let (contradicted, undecided) = (Vec::new(), Vec::new());
-    audited.then(|| Judgement { verdict: nearest::unresolved(row), reason, contradicted, undecided, waiver: None })
+    let verdict = nearest::unresolved(row);
+    super::is_audited(evidence.matrix, row).then(|| {
+        let possible = possible(evidence, case, &verdict);
+        Judgement::clear(verdict, reason).doubting(Doubts { possible, ..Doubts::default() })
+    })
 }
 
 fn pick<T>(graded: &[(AtomId, Graded)], of: impl Fn(Grade) -> Option<T>) -> Vec<(AtomId, T)> {

@@ -100,6 +100,13 @@ impl Matrix {
         self.index.roles_at(address)
     }
 
+    /// Whether the site lists this address as a host of some role: by itself or in a range of at most 64. A wider
+    /// range is a network, not a list of hosts.
+    #[must_use]
+    pub fn lists_host(&self, address: IpAddr) -> bool {
+        self.index.is_host(address)
+    }
+
     /// Whether this is an address of the subject.
     #[must_use]
     pub fn subject_plays(&self, address: IpAddr) -> bool {

@@ -3,7 +3,7 @@
 //! finds.
 //!
 //! An address leads over a first level of 64 K entries to its elementary interval and so to its
-//! class: the set of roles that list it. A port leads to its class: the atoms that list it. Up to
+//! class: the set of roles that list it, each as a host or as part of a network. A port leads to its class: the atoms that list it. Up to
 //! 128 rows are sets in one word, by class and by role, and are intersected; more are walked from the
 //! side that has the fewest of them, because bit vectors of 10,000 rows and 100,000 prefixes would
 //! fill 179 MB.
@@ -44,7 +44,8 @@ pub struct Played<'matrix> {
 }
 
 impl Played<'_> {
-    /// A number that two ends share only when they play the same roles; `None` for one that bears names.
+    /// A number that two ends share only when they play the same roles, and only when the site lists both as hosts
+    /// or neither; `None` for one that plays a role by name.
     #[must_use]
     pub fn alike(&self) -> Option<u32> {
         self.by_name.is_empty().then_some(self.class)
@@ -129,6 +130,11 @@ impl Index {
     /// Roles that list this address, sorted.
     pub fn roles_at(&self, address: IpAddr) -> &[RoleId] {
         self.intervals.roles(self.intervals.class(address))
+    }
+
+    /// Whether a role lists this address as a host.
+    pub fn is_host(&self, address: IpAddr) -> bool {
+        self.intervals.are_hosts(self.intervals.class(address))
     }
 
     /// The roles that this end of a flow plays.

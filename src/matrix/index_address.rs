@@ -1,9 +1,10 @@
 //! Roles in, elementary address intervals out: between two neighbouring borders of any role, every
-//! address is listed by the same roles, which is its class. Overlapping roles cost nothing more.
+//! address is listed by the same roles in the same way, which is its class. Overlapping roles cost nothing more.
 //! Knows addresses only; names and rows are elsewhere.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::index::as_index;
 use super::lists::Lists;
@@ -16,6 +17,8 @@ pub(super) struct Intervals {
     v6: Family<u128>,
     /// Distinct sets of roles, each sorted; the first is nobody.
     classes: Lists<RoleId>,
+    /// By class, whether some role lists its addresses as hosts.
+    hosts: Vec<bool>,
 }
 
 /// The intervals of one address family.
@@ -33,7 +36,7 @@ impl Intervals {
         let mut classes = Classes::default();
         let v4 = Family::new(edges(roles, v4_bits), &mut classes, 0, |block| u32::from(block) << 16);
         let v6 = Family::new(edges(roles, v6_bits), &mut classes, 0, |block| u128::from(block) << 112);
-        Self { v4, v6, classes: classes.sets }
+        Self { v4, v6, classes: classes.sets, hosts: classes.hosts }
     }
 
     /// The class of this address.
@@ -58,6 +61,12 @@ impl Intervals {
         self.classes.get(class)
     }
 
+    /// Whether some role lists the addresses of a class as hosts.
+    #[inline]
+    pub fn are_hosts(&self, class: u32) -> bool {
+        self.hosts.get(as_index(class)).copied().unwrap_or_default()
+    }
+
     /// The roles of every class, by its number.
     pub fn classes(&self) -> impl Iterator<Item = &[RoleId]> {
         self.classes.iter()
@@ -67,13 +76,13 @@ impl Intervals {
 impl<A: Copy + Ord> Family<A> {
     fn new(edges: Vec<Edge<A>>, classes: &mut Classes, zero: A, begin: impl Fn(u16) -> A) -> Self {
         let mut intervals = vec![(zero, 0)];
-        let mut listing = BTreeSet::new();
+        let mut listing = Listing::new();
         for group in edges.chunk_by(|a, b| a.at == b.at) {
             for edge in group {
                 if edge.begins {
-                    listing.insert(edge.role);
+                    listing.insert((edge.role, edge.hosts));
                 } else {
-                    listing.remove(&edge.role);
+                    listing.remove(&(edge.role, edge.hosts));
                 }
             }
             let class = classes.of(&listing);
@@ -111,6 +120,8 @@ impl<A: Copy + Ord> Family<A> {
 struct Edge<A> {
     at: A,
     role: RoleId,
+    /// Whether the range is a list of hosts.
+    hosts: bool,
     begins: bool,
 }
 
@@ -138,8 +149,9 @@ fn edges<A: Copy + Ord>(roles: &[Role], bits: impl Fn(IpAddr, IpAddr) -> Option<
     for (role, listed) in (0u32..).map(RoleId).zip(roles) {
         for range in listed.addresses.iter().filter(|range| !range.is_empty()) {
             let Some((begin, behind)) = bits(*range.start(), *range.end()) else { continue };
-            edges.push(Edge { at: begin, role, begins: true });
-            edges.extend(behind.map(|at| Edge { at, role, begins: false }));
+            let hosts = width(range) <= LISTED_HOSTS;
+            edges.push(Edge { at: begin, role, hosts, begins: true });
+            edges.extend(behind.map(|at| Edge { at, role, hosts, begins: false }));
         }
     }
     // Where two ranges of a role touch, the end comes first, so that the beginning wins.
@@ -147,29 +159,44 @@ fn edges<A: Copy + Ord>(roles: &[Role], bits: impl Fn(IpAddr, IpAddr) -> Option<
     edges
 }
 
-/// Distinct sets of roles; class 0 is nobody.
+/// Ranges of up to this many addresses count as lists of hosts: a wide one is a network.
+const LISTED_HOSTS: u128 = 64;
+
+fn width(range: &RangeInclusive<IpAddr>) -> u128 {
+    let number = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    number(range.end()).saturating_sub(number(range.start())).saturating_add(1)
+}
+
+/// Roles that list an address, and whether as a host.
+type Listing = BTreeSet<(RoleId, bool)>;
+
+/// Distinct listings; class 0 is nobody.
 struct Classes {
     sets: Lists<RoleId>,
-    numbers: HashMap<Vec<RoleId>, u32>,
+    hosts: Vec<bool>,
+    numbers: HashMap<Listing, u32>,
 }
 
 impl Default for Classes {
     fn default() -> Self {
         let mut sets = Lists::default();
         sets.push([]);
-        Self { sets, numbers: HashMap::from([(Vec::new(), 0)]) }
+        Self { sets, hosts: vec![false], numbers: HashMap::from([(Listing::new(), 0)]) }
     }
 }
 
 impl Classes {
-    fn of(&mut self, roles: &BTreeSet<RoleId>) -> u32 {
-        let set: Vec<RoleId> = roles.iter().copied().collect();
-        if let Some(number) = self.numbers.get(&set) {
+    fn of(&mut self, listing: &Listing) -> u32 {
+        if let Some(number) = self.numbers.get(listing) {
             return *number;
         }
         let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.sets.push(set.iter().copied());
-        self.numbers.insert(set, number);
+        self.sets.push(listing.iter().map(|(role, _)| *role));
+        self.hosts.push(listing.iter().any(|(_, hosts)| *hosts));
+        self.numbers.insert(listing.clone(), number);
         number
     }
 }
