@@ -7,6 +7,8 @@
 #
 #   benches/peers.sh [--quick] [PAIRS]        3 pairs unless said otherwise; --quick takes a tenth of the sizes
 #
+# ONLY is a pattern (ERE): lines that do not match it are left out.
+#
 # Debian: apt-get install tcpdump softflowd nfdump argus-server tshark libndpi-bin time
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -54,6 +56,7 @@ line() {
 pair() {
   local what=$1 bar=$2 capture=$3 own peer
   shift 3
+  [[ $what =~ ${ONLY:-.} ]] || return 0
   command -v "$1" >/dev/null || { echo "$what: $1 is not installed, left out" >&2; return; }
   : >"$out/ratios"
   for _ in $(seq "$pairs"); do

@@ -4,7 +4,7 @@
 use super::super::reader::{Interface, cut};
 use super::options::{Options, marks, statistics_drops};
 use super::time::Clock;
-use super::{Marks, read32};
+use super::{Marks, PACKET_HEADER, read32};
 
 /// One whole block, from its type to its repeated length.
 pub(super) struct Block<'block> {
@@ -85,13 +85,12 @@ pub(super) fn simple(block: &Block<'_>, snap_length: u32) -> Option<Record> {
 
 /// What enhanced and obsolete packet blocks have in common.
 fn timed(block: &Block<'_>, interface: u32, lost: u64) -> Option<Record> {
-    const DATA: usize = 28;
     let ticks = (u64::from(block.u32(12)?) << 32) | u64::from(block.u32(16)?);
-    let length = block.holds(DATA, block.u32(20)?)?;
-    let options = block.options(DATA.checked_add(length.checked_next_multiple_of(4)?)?);
+    let length = block.holds(PACKET_HEADER, block.u32(20)?)?;
+    let options = block.options(PACKET_HEADER.checked_add(length.checked_next_multiple_of(4)?)?);
     let mut marks = if options.is_empty() { Marks::default() } else { marks(options, block.big_endian) };
     marks.drops = marks.drops.saturating_add(lost);
-    Some(Record { interface, ticks: Some(ticks), from: DATA, length, wire_length: block.u32(24)?, marks })
+    Some(Record { interface, ticks: Some(ticks), from: PACKET_HEADER, length, wire_length: block.u32(24)?, marks })
 }
 
 /// An interface description, with the clock that its packets are timed by.

@@ -34,6 +34,12 @@ const MOST_INTERFACES: usize = 1 << 16;
 /// Type and total length, which every block begins with.
 const BLOCK_HEADER: usize = 8;
 
+/// What an enhanced packet block has in front of its packet.
+const PACKET_HEADER: usize = 28;
+
+/// What an enhanced packet block without options has beside its packet: the repeated total length too.
+const PLAIN_PACKET: u32 = 32;
+
 /// The shortest block: header and the repeated total length.
 const SHORTEST: u32 = 12;
 
@@ -136,14 +142,52 @@ impl Pcapng {
 
     /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
     pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Vec<Head>) -> Result<(), Fault> {
-        while heads.len() < LISTED && self.is_next_whole(blocks) {
+        while heads.len() < LISTED {
+            if let Some(head) = self.plain(blocks) {
+                heads.push(head);
+                continue;
+            }
             let mut head = Head::default();
-            if !self.advance(blocks, &mut head)? {
+            if !self.is_next_whole(blocks) || !self.advance(blocks, &mut head)? {
                 break;
             }
             heads.push(head);
         }
         Ok(())
+    }
+
+    /// Steps to the next packet where that is an enhanced packet block without options, whole in memory and
+    /// without fault, as [`Pcapng::advance`] would: nearly all are. Otherwise changes nothing.
+    #[inline]
+    fn plain(&mut self, blocks: &Blocks) -> Option<Head> {
+        let words = blocks.rest().get(self.pending..)?.as_chunks::<4>().0;
+        let read = |word| read32(word, self.big_endian);
+        let [kind, total, interface, high, low, captured, wire_length] = words.first_chunk::<7>()?.map(read);
+        let padded = captured.checked_next_multiple_of(4)?;
+        if kind != ENHANCED_PACKET || padded.checked_add(PLAIN_PACKET)? != total {
+            return None;
+        }
+        let trailer = words.get((total as usize / 4).wrapping_sub(1))?;
+        let index = self.section.checked_add(interface as usize)?;
+        let (described, clock) = (self.interfaces.get(index)?, self.clocks.get(index)?);
+        if read(*trailer) != total || total > LARGEST_BLOCK || captured > longest_packet(described.link) {
+            return None;
+        }
+        self.last = clock.at(u64::from(high) << 32 | u64::from(low));
+        self.number = self.number.saturating_add(1);
+        let from = blocks.position().wrapping_add(self.pending).wrapping_add(PACKET_HEADER);
+        self.pending = self.pending.wrapping_add(total as usize);
+        Some(Head {
+            at: self.last,
+            timed: true,
+            link: LinkType(described.link),
+            interface: u32::try_from(index).unwrap_or(u32::MAX),
+            number: self.number,
+            from,
+            length: captured as usize,
+            wire_length,
+            ..Head::default()
+        })
     }
 
     /// Whether the block behind the one handed out last is a packet and lies in memory to its end.
