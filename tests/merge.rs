@@ -36,12 +36,12 @@ fn three_pieces_merge_either_way() {
         let (b, c) = rest.split_at(rest.len() / 2);
         let left = Ledger::merge(Ledger::merge(piece(a, false), piece(b, true)), piece(c, true));
         let right = Ledger::merge(piece(a, false), Ledger::merge(piece(b, true), piece(c, true)));
-        assert!(left.settle() == right.settle(), "{}", path.display());
+        assert!(left.finish() == right.settle(), "{}", path.display());
     }
 }
 
 fn check(path: &Path, frames: &[Owned]) -> Option<String> {
-    let whole = piece(frames, false).settle();
+    let whole = piece(frames, false).finish();
     for cut in cuts(frames.len()) {
         let (earlier, later) = frames.split_at(cut);
         let merged = Ledger::merge(piece(earlier, false), piece(later, true)).settle();

@@ -14,7 +14,7 @@ pub(super) fn excuse(flows: &[Conversation], judged: &mut [Judgement]) {
     let ours = |judgement: &Judgement| judgement.verdict.verdict != Verdict::OutOfScope;
     let mut reports: BTreeMap<(IpAddr, IpAddr), Vec<(&Conversation, IcmpError)>> = BTreeMap::new();
     for (flow, _) in flows.iter().zip(judged.iter()).filter(|(_, judgement)| ours(judgement)) {
-        let Some(error) = flow.icmp else { continue };
+        let Some(error) = flow.icmp.as_deref().copied() else { continue };
         // The error goes back to the sender of the packet that it quotes.
         for end in [flow.originator.address, flow.responder.address] {
             reports.entry((error.from, end)).or_default().push((flow, error));

@@ -13,7 +13,8 @@ pub(super) fn of<'audit>(
     observation: &Observation,
     flows: impl IntoIterator<Item = &'audit Conversation>,
 ) -> Vec<EvidenceRef> {
-    let decisive = |flow: &Conversation| [Some(flow.first_frame), flow.decided, flow.icmp.map(|icmp| icmp.frame)];
+    let decisive =
+        |flow: &Conversation| [Some(flow.first_frame), flow.decided, flow.icmp.as_ref().map(|icmp| icmp.frame)];
     let frames = flows.into_iter().take(FRAMES_SHOWN).flat_map(decisive).flatten();
     frames_of(observation, frames)
 }

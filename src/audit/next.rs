@@ -30,7 +30,7 @@ pub(super) fn request(row: &Row, atom: &Atom, flow: &Conversation, reference: &s
 /// Who could have blocked a flow, by the way in which it was blocked.
 pub(super) fn places(flow: &Conversation) -> String {
     let peer = flow.responder.address;
-    match (flow.outcome, flow.icmp) {
+    match (flow.outcome, &flow.icmp) {
         (_, Some(icmp)) if icmp.from == peer => words::peer_says_so(peer),
         (_, Some(icmp)) => words::device_says_so(icmp.from),
         (Outcome::Refused, None) => words::peer_refuses(peer),

@@ -86,8 +86,8 @@ pub(super) struct Doubts {
     pub(super) contradicted: Vec<(AtomId, Kind)>,
     /// Atoms that the evidence points at without deciding.
     pub(super) undecided: Vec<AtomId>,
-    /// Where neither, rows that an unresolved flow may be of: where nothing names the peer these may be several,
-    /// and each of them says so.
+    /// Where none is undecided, rows that an unresolved flow may be of: where nothing names the peer these may be
+    /// several, and each of them says so.
     pub(super) possible: Vec<RowId>,
 }
 

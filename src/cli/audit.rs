@@ -150,7 +150,7 @@ pub fn observe(arguments: &AuditArguments, inputs: &Inputs) -> Result<Observatio
     drop(progress);
     let (inputs, taps) = captures.finish();
     ledger.set_inputs(inputs, taps);
-    Ok(ledger.settle())
+    Ok(ledger.finish())
 }
 
 /// What is known when a signal came before the first byte.

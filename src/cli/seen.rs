@@ -28,7 +28,7 @@ pub fn read(captures: &[PathBuf]) -> Result<Observation, Failure> {
     drop(progress);
     let (inputs, taps) = captures.finish();
     ledger.set_inputs(inputs, taps);
-    Ok(ledger.settle())
+    Ok(ledger.finish())
 }
 
 /// Frames between two moves of the bar.

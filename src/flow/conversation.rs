@@ -176,8 +176,8 @@ pub struct Conversation {
     pub received: Counts,
     /// Connection attempts by the originator (SYNs, unanswered UDP repeats), at least 1.
     pub tries: u32,
-    /// The ICMP error that decided its outcome.
-    pub icmp: Option<IcmpError>,
+    /// The ICMP error that decided its outcome; few flows have one.
+    pub icmp: Option<Box<IcmpError>>,
     /// Its first frame.
     pub first_frame: FrameRef,
     /// The frame that decided its outcome (SYN/ACK, RST, ICMP error, first answer), if any.

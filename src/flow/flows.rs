@@ -151,13 +151,26 @@ impl FlowTable {
         self.hold_budget();
     }
 
+    /// Decides every flow with what there is, as [`FlowTable::settle`] will, and lets the bytes go that nobody
+    /// reads again: then flows and conversations need not both be held with them. Nothing may be added any more.
+    pub fn conclude(&mut self) {
+        let mut payloads = self.payloads.settling();
+        self.four.conclude(&mut payloads);
+        self.six.conclude(&mut payloads);
+        self.payloads.interned = payloads.interned;
+    }
+
     /// The conversations, with outcomes as of `ended`, the time of the last packet of the capture.
     #[must_use]
     pub fn settle(&self, ended: Timestamp, errors: &[QuotingError]) -> Settled {
         let mut payloads = self.payloads.settling();
         let errors = Errors::new(errors);
-        let mut settled =
-            Settled { folded_flows: self.folds.flows, payloads_not_held: self.payloads.not_held, ..Settled::default() };
+        let mut settled = Settled {
+            flows: Vec::with_capacity(self.four.len().saturating_add(self.six.len())),
+            folded_flows: self.folds.flows,
+            payloads_not_held: self.payloads.not_held,
+            ..Settled::default()
+        };
         self.four.for_each_attempt(&mut payloads, |run, until, payloads| {
             settled.take(run, errors.of(AnyKey::Four(run.key), run, until), ended, payloads);
         });
@@ -206,14 +219,15 @@ fn key<A: Address>(plain: &Plain<'_>, from: A, to: A) -> (Key<A>, End) {
 pub fn in_order(flows: &mut [Conversation]) {
     let mut order: Vec<_> = flows.iter().map(|flow| (flow.first, flow.first_frame)).zip(0usize..).collect();
     order.sort();
-    for place in 0..order.len() {
-        // What stood where it should be taken from may have been moved on, once or several times.
-        let mut from = order[place].1;
-        while from < place {
-            from = order[from].1;
+    let mut places: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+    for to in 0..places.len() {
+        // What belongs here may have been moved on, once or several times.
+        let moved = |from: &usize| if *from < to { places.get(*from).copied() } else { None };
+        let from = std::iter::successors(places.get(to).copied(), moved).last().unwrap_or(to);
+        if let Some(place) = places.get_mut(to) {
+            *place = from;
         }
-        order[place].1 = from;
-        flows.swap(place, from);
+        flows.swap(to, from);
     }
     for together in flows.chunk_by_mut(|one, next| (one.first, one.first_frame) == (next.first, next.first_frame)) {
         together.sort_by_key(|flow| (flow.originator, flow.responder, flow.transport));
@@ -296,7 +310,7 @@ pub(super) fn converse<A: Address>(
         sent: run.counts(originator),
         received: run.counts(originator.other()),
         tries: tries_of(run, originator, outcome),
-        icmp: icmp.copied(),
+        icmp: icmp.copied().map(Box::new),
         first_frame: run.first_frame,
         decided: icmp.map(|error| error.frame).or(answer),
         claimed: run.detail.as_ref().and_then(|detail| detail.claimed),

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use super::attempt::attempts;
 use super::key::{Address, End, Key};
 use super::packet::Packet;
-use super::payload::{Payloads, is_wanted};
+use super::payload::{Payloads, is_read_again, is_wanted};
 use super::record::Run;
 use super::slots::Slots;
 use crate::wire::Timestamp;
@@ -130,6 +130,15 @@ impl<A: Address> Table<A> {
     /// Replaces the results of recognition by those of another store.
     pub(super) fn adopt(&mut self, mut rename: impl FnMut(&mut Run<A>)) {
         self.runs.iter_mut().for_each(&mut rename);
+    }
+
+    /// Decides every run with what there is and lets its bytes go, unless they are read again.
+    pub(super) fn conclude(&mut self, payloads: &mut Payloads) {
+        for run in self.runs.iter_mut().filter(|run| !is_read_again(*run)) {
+            if !payloads.has_settled(run) {
+                *run = payloads.settled(run);
+            }
+        }
     }
 
     /// Shows every attempt, each key's in order, with the start of the next one of its key.

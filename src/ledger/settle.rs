@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::names::gap;
 use super::{CLOCK_SET, ClockStep, Counters, Ledger, Observation, announcements, names, room};
 use crate::flow::{Conversation, FlowTable, Outcome, Sighting, in_order};
+use crate::wire::{Datagram, Fragments};
 
 impl Ledger {
     /// Everything the capture said so far.
@@ -21,6 +22,17 @@ impl Ledger {
         }
         whole.append(self.copy_behind_head());
         whole.settle()
+    }
+
+    /// The same of a ledger that is at its end, in less memory: what nobody reads again goes first.
+    #[must_use]
+    pub fn finish(mut self) -> Observation {
+        if !self.head.is_empty() {
+            return self.settle();
+        }
+        add_unfinished(&self.fragments, |sighting, datagram| self.flows.observe(sighting, datagram));
+        self.flows.conclude();
+        self.observation(&self.flows)
     }
 
     fn observation(&self, flows: &FlowTable) -> Observation {
@@ -91,9 +103,7 @@ impl Ledger {
     /// The flows, with those of which only the first fragments of datagrams were captured.
     fn flows_with_unfinished(&self) -> Cow<'_, FlowTable> {
         let mut flows = Cow::Borrowed(&self.flows);
-        for (at, place, datagram) in self.fragments.unfinished() {
-            flows.to_mut().observe(&Sighting { at, place, ..Sighting::default() }, &datagram);
-        }
+        add_unfinished(&self.fragments, |sighting, datagram| flows.to_mut().observe(sighting, datagram));
         flows
     }
 
@@ -115,6 +125,13 @@ impl Ledger {
         copy.inputs.clone_from(&self.inputs);
         copy.taps.clone_from(&self.taps);
         copy
+    }
+}
+
+/// Hands out the datagrams of which only the first fragments were captured.
+fn add_unfinished(fragments: &Fragments, mut add: impl FnMut(&Sighting, &Datagram<'_>)) {
+    for (at, place, datagram) in fragments.unfinished() {
+        add(&Sighting { at, place, ..Sighting::default() }, &datagram);
     }
 }
 

@@ -190,5 +190,6 @@ fn a_batch_says_what_its_frames_say() {
         frames.iter().for_each(|frame| single.observe(frame));
         frames.chunks(45).for_each(|batch| batched.observe_all(batch.iter().copied()));
         assert_eq!(single.settle(), batched.settle());
+        assert_eq!(single.settle(), batched.finish());
     }
 }

@@ -325,10 +325,20 @@ mod tests {
             let expected: Vec<RoleId> = ids.clone().filter(|role| matrix.scan_role(&bare, *role).is_some()).collect();
             assert_eq!(matrix.roles_at(peer.address), expected, "{peer:?}");
             assert_eq!(matrix.subject_plays(peer.address), expected.contains(&RoleId(0)));
+            assert_eq!(matrix.lists_host(peer.address), is_among_hosts(matrix, peer.address), "{peer:?}");
             ids.for_each(|role| {
                 assert_eq!(matrix.plays(peer, role), matrix.scan_role(peer, role), "{peer:?} {role:?}")
             });
         }
+    }
+
+    fn is_among_hosts(matrix: &Matrix, address: IpAddr) -> bool {
+        let bits = |address: &IpAddr| match address {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        let ranges = matrix.roles.iter().flat_map(|role| &role.addresses);
+        ranges.filter(|range| range.contains(&address)).any(|range| bits(range.end()) - bits(range.start()) < 64)
     }
 
     proptest! {

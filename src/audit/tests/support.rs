@@ -195,13 +195,15 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         sent: counts(bytes),
         received: if words.contains(&"one-way") { Counts::default() } else { counts(bytes) },
         tries: 1,
-        icmp: option("icmp-from=").map(|from| IcmpError {
-            from: from.parse().unwrap(),
-            transport: Transport::ICMP,
-            kind: 3,
-            code: 13,
-            frame: frame(number + 1000),
-            at: when,
+        icmp: option("icmp-from=").map(|from| {
+            Box::new(IcmpError {
+                from: from.parse().unwrap(),
+                transport: Transport::ICMP,
+                kind: 3,
+                code: 13,
+                frame: frame(number + 1000),
+                at: when,
+            })
         }),
         first_frame: frame(number),
         decided: None,

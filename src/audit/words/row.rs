@@ -122,8 +122,8 @@ pub(in crate::audit) fn look_up_failed(question: &Resolution) -> String {
 
 /// What blocked a flow, with the frame that shows it.
 pub(in crate::audit) fn block(flow: &Conversation) -> String {
-    let at = frame(flow.icmp.map(|icmp| icmp.frame).or(flow.decided).unwrap_or(flow.first_frame));
-    match (flow.outcome, flow.icmp) {
+    let at = frame(flow.icmp.as_ref().map(|icmp| icmp.frame).or(flow.decided).unwrap_or(flow.first_frame));
+    match (flow.outcome, &flow.icmp) {
         (_, Some(icmp)) => {
             format!(
                 "{} by {} {}/{} from {} ({at})",
