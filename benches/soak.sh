@@ -3,7 +3,8 @@
 # again and again, the other end is watched. Three parts:
 #
 #   1. which rate the watch takes without loss (left out where a rate is given): doubled until packets are
-#      lost, then halved in between, fifteen seconds each, and three quarters of what was found;
+#      lost, then halved in between, two minutes each (what holds for seconds may not hold once flows are folded),
+#      and three quarters of what was found;
 #   2. MINUTES at this rate;
 #   3. a sixth as long with the watch stopped (SIGSTOP) for three seconds out of twenty.
 #
@@ -116,9 +117,9 @@ part() {
 if [ -z "$rate" ]; then
   low=0 high=0 next=20000
   while [ "$high" -eq 0 ] || [ $((high - low)) -gt $((low / 8)) ]; do
-    part search 15 "$next" >"$out/trial"
+    part search 120 "$next" >"$out/trial"
     cat "$out/trial"
-    if [ "$lost" -eq 0 ] && [ "$read" -ge $((next * 13)) ]; then low=$next; else high=$next; fi
+    if [ "$lost" -eq 0 ] && [ "$read" -ge $((next * 104)) ]; then low=$next; else high=$next; fi
     if [ "$high" -eq 0 ]; then next=$((next * 2)); else next=$(((low + high) / 2)); fi
   done
   rate=$((low * 3 / 4))

@@ -1,5 +1,5 @@
 //! A ledger in, what it amounts to out: every direction and outcome settled as of its last packet,
-//! everything sorted. Pure: the ledger stays as it is and may grow on.
+//! everything sorted. Settling is pure: the ledger stays as it is and may grow on.
 
 use std::borrow::Cow;
 
