@@ -18,7 +18,7 @@ pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict
     if let Some((row, reason)) = unnamed(evidence, case).or_else(|| unbound(matrix, case)) {
         return (unresolved(row), reason);
     }
-    let best = case.nearest.of(matrix, case);
+    let best = evidence.nearest.of(matrix, case);
     if let Some(Candidate { cells: Cells::Reversed, row }) = best
         && case.flow.direction_basis == DirectionBasis::First
     {

@@ -21,7 +21,7 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
-    nearest: Nearest,
+    pub(super) nearest: Nearest,
     precedents: Precedents,
 }
 
@@ -50,8 +50,7 @@ impl<'audit> Evidence<'audit> {
             port: flow.responder.port,
         };
         let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
-        let (originator, responder, nearest) = (&originator, &responder, &self.nearest);
-        court(&Case { flow, facts, originator, responder, borne: &borne, nearest, pen })
+        court(&Case { flow, facts, originator: &originator, responder: &responder, borne: &borne, pen })
     }
 }
 
@@ -63,7 +62,6 @@ pub(super) struct Case<'case> {
     pub(super) originator: &'case Played<'case>,
     pub(super) responder: &'case Played<'case>,
     pub(super) borne: &'case Borne<'case>,
-    pub(super) nearest: &'case Nearest,
     pub(super) pen: Pen,
 }
 
