@@ -105,18 +105,26 @@ impl Taking<'_> {
         any: impl Fn(Key<A>) -> AnyKey,
     ) -> Vec<bool> {
         let mut gone = vec![false; table.len()];
-        for runs in table.by_key().chunk_by(|one, other| one.1.key == other.1.key) {
+        let mut go = |position: usize| gone.get_mut(position).into_iter().for_each(|gone| *gone = true);
+        for (position, run) in table.single() {
+            if self.is_over(run, false) {
+                go(position);
+                self.take(&payloads.settled(run), &any, None, payloads);
+            } else {
+                self.closed.needed.extend(self.errors.around(any(run.key), run.first));
+            }
+        }
+        for runs in table.several().chunk_by(|one, other| one.1.key == other.1.key) {
             let attempts = attempts(runs, payloads);
             let starts = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);
             let mut goes = true;
-            for ((attempt, positions), next) in attempts.iter().zip(starts) {
-                goes = goes && self.is_over(attempt, next.is_some());
+            for ((Attempt { whole, .. }, positions), next) in attempts.iter().zip(starts) {
+                goes = goes && self.is_over(whole, next.is_some());
                 if goes {
-                    positions.iter().filter_map(|position| gone.get_mut(*position).map(|gone| *gone = true)).count();
-                    self.take(attempt, &any, next, payloads);
+                    positions.iter().copied().for_each(&mut go);
+                    self.take(whole, &any, next, payloads);
                 } else {
-                    let needed = self.errors.around(any(attempt.whole.key), attempt.whole.first);
-                    self.closed.needed.extend(needed);
+                    self.closed.needed.extend(self.errors.around(any(whole.key), whole.first));
                 }
             }
         }
@@ -125,12 +133,11 @@ impl Taking<'_> {
 
     fn take<A: Address>(
         &mut self,
-        attempt: &Attempt<A>,
+        run: &Run<A>,
         any: &impl Fn(Key<A>) -> AnyKey,
         next: Option<Timestamp>,
         payloads: &Payloads,
     ) {
-        let run = &attempt.whole;
         let error = self.errors.of(any(run.key), run, next);
         let flow = converse(run, self.ended, error, payloads);
         self.closed.missed_bytes = self.closed.missed_bytes.saturating_add(run.missed());
@@ -140,8 +147,7 @@ impl Taking<'_> {
         self.closed.flows.push(flow);
     }
 
-    fn is_over<A: Address>(&self, attempt: &Attempt<A>, followed: bool) -> bool {
-        let run = &attempt.whole;
+    fn is_over<A: Address>(&self, run: &Run<A>, followed: bool) -> bool {
         let answered = run.packets.of(End::Low).min(run.packets.of(End::High)) > &0;
         let transport = run.key.transport();
         // What reports on other flows stays as long as it may be needed to explain itself.

@@ -147,18 +147,15 @@ impl<A: Address> Table<A> {
         payloads: &mut Payloads,
         mut show: impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
     ) {
-        let mut again: Vec<(usize, &Run<A>)> = Vec::new();
-        for (position, run) in self.runs.iter().enumerate() {
-            if run.is_again {
-                again.push((position, run));
-            } else if payloads.has_settled(run) {
+        for (_, run) in self.single() {
+            if payloads.has_settled(run) {
                 show(run, None, payloads);
             } else {
                 let run = payloads.settled(run);
                 show(&run, None, payloads);
             }
         }
-        for runs in by_key(&mut again).chunk_by(|one, next| one.1.key == next.1.key) {
+        for runs in self.several().chunk_by(|one, next| one.1.key == next.1.key) {
             let attempts = attempts(runs, payloads);
             let next = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);
             attempts.iter().zip(next).for_each(|((attempt, _), next)| show(&attempt.whole, next, payloads));
@@ -183,20 +180,27 @@ impl<A: Address> Table<A> {
 
     /// Takes out the runs at the positions that are marked; the others keep their order.
     pub(super) fn take_out(&mut self, gone: &[bool]) -> Vec<Run<A>> {
-        let (mut kept, mut taken) = (Vec::with_capacity(self.runs.len()), Vec::new());
-        for (run, gone) in std::mem::take(&mut self.runs).into_iter().zip(gone) {
-            if *gone { taken.push(run) } else { kept.push(run) }
-        }
+        let mut gone = gone.iter();
+        let taken = self.runs.extract_if(.., |_| gone.next() == Some(&true)).collect();
         self.index.clear();
-        kept.into_iter().for_each(|run| self.insert(self.seed.hash_one(run.key), run));
+        for position in (0..).take(self.runs.len()) {
+            self.enter(position);
+        }
         taken
     }
 
-    /// Its runs by key, those of one key in their order, each with its position.
-    pub(super) fn by_key(&self) -> Vec<(usize, &Run<A>)> {
-        let mut order: Vec<(usize, &Run<A>)> = self.runs.iter().enumerate().collect();
-        by_key(&mut order);
-        order
+    /// The runs that are the only ones of their keys, each with its position.
+    pub(super) fn single(&self) -> impl Iterator<Item = (usize, &Run<A>)> {
+        self.runs.iter().enumerate().filter(|(_, run)| !run.is_again)
+    }
+
+    /// The others by key, those of one key in their order, each with its position.
+    pub(super) fn several(&self) -> Vec<(usize, &Run<A>)> {
+        let again = self.runs.iter().zip(0usize..).filter(|(run, _)| run.is_again);
+        // Keys are copied: looking for each of them in its run would take longer than sorting.
+        let mut order: Vec<(Key<A>, usize)> = again.map(|(run, position)| (run.key, position)).collect();
+        order.sort_unstable();
+        order.into_iter().filter_map(|(_, position)| Some((position, self.runs.get(position)?))).collect()
     }
 
     #[inline]
@@ -209,10 +213,9 @@ impl<A: Address> Table<A> {
     /// Stores a run as the latest of its key. Callers keep the table below `u32::MAX` runs.
     fn insert(&mut self, hash: u64, run: Run<A>) {
         let Ok(position) = u32::try_from(self.runs.len()) else { return };
-        let key = run.key;
+        let before = self.index.find(hash, |other| at(&self.runs, other).is_some_and(|held| held.key == run.key));
         self.runs.push(run);
-        let runs = &self.runs;
-        match self.index.find(hash, |other| at(runs, other).is_some_and(|run| run.key == key && other != position)) {
+        match before {
             Some(before) => {
                 self.index.replace(hash, before, position);
                 for position in [before, position] {
@@ -224,12 +227,17 @@ impl<A: Address> Table<A> {
             None => self.index.add(hash, position),
         }
     }
-}
 
-/// Sorts runs by key; those of one key stay in their order.
-fn by_key<'order, 'run, A: Address>(order: &'order mut [(usize, &'run Run<A>)]) -> &'order [(usize, &'run Run<A>)] {
-    order.sort_by_key(|(_, run)| run.key);
-    order
+    /// Enters a stored run into an index that holds those before it.
+    fn enter(&mut self, position: u32) {
+        let Some(run) = at(&self.runs, position) else { return };
+        let (hash, key) = (self.hash(run.key), run.key);
+        let same = |other| at(&self.runs, other).is_some_and(|run| run.key == key);
+        match if run.is_again { self.index.find(hash, same) } else { None } {
+            Some(before) => self.index.replace(hash, before, position),
+            None => self.index.add(hash, position),
+        }
+    }
 }
 
 #[inline]

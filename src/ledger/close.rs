@@ -40,6 +40,8 @@ pub(super) struct Closed {
     kinds: HashMap<Kind, Alike, foldhash::fast::RandomState>,
     pub(super) knowledge: Knowledge,
     pub(super) missed_bytes: u64,
+    /// Flows that were left when some were last taken out.
+    left: usize,
 }
 
 /// What conversations have in common that are just like each other: everything that is judged.
@@ -72,9 +74,18 @@ impl Ledger {
     /// Whether there is so much that [`Ledger::close`] is worth its time.
     #[must_use]
     pub fn is_full(&self, bounds: Bounds) -> bool {
-        self.flows.len() > bounds.flows
+        self.flows.len() > bounds.flows.max(self.worth_closing())
             || self.names.is_half_full()
             || self.errors.len() > super::observe::MAX_ERRORS / 2
+    }
+
+    /// How many flows there have to be for another pass over all of them: a quarter more than the last one had
+    /// to leave, and before so many come that the least useful go unseen.
+    const fn worth_closing(&self) -> usize {
+        let left = self.closed.left;
+        let room = self.options.max_flows.saturating_sub(left) / 2;
+        let more = left / 4;
+        left.saturating_add(if more < room { more } else { room })
     }
 
     /// Folds what is over at the time `now` of the packets. `seen` is this ledger settled, and `stance`
@@ -102,6 +113,7 @@ impl Ledger {
                 break;
             }
         }
+        self.closed.left = self.flows.len();
         folded.sort_unstable();
         for index in &folded {
             if let Some(flow) = seen.flows.get(*index) {

@@ -1,17 +1,16 @@
-//! A judgement that takes its time in, the same beside which packets are read on out: what comes while
-//! another thread settles and judges waits in memory and is observed afterwards, so that a long judgement
-//! costs no packets. What does not fit stays with the kernel, which counts what it then has to drop.
+//! Work that takes its time in, the same beside which packets are read on out: what comes while another
+//! thread settles, judges and folds waits in memory and is observed afterwards, so that long work costs no
+//! packets. What does not fit stays with the kernel, which counts what it then has to drop.
 
 use std::panic::resume_unwind;
 use std::thread::{self, Builder};
 use std::time::Duration;
 
 use super::{Watch, take};
-use crate::audit::{Judged, judge};
-use crate::ledger::Observation;
+use crate::capture::live::Live;
 use crate::wire::Frame;
 
-/// Frames that came during a judgement, in the order in which they were read.
+/// Frames that came during such work, in the order in which they were read.
 #[derive(Default)]
 pub(super) struct Backlog {
     frames: Vec<(Frame<'static>, usize)>,
@@ -46,34 +45,29 @@ impl Backlog {
     }
 }
 
-impl Watch<'_> {
-    /// What was observed so far, settled and judged.
-    pub(super) fn judged(&mut self) -> (Observation, Judged) {
-        let Self { ledger, matrix, live, backlog, .. } = self;
-        let (ledger, matrix) = (&*ledger, &*matrix);
-        let work = || {
-            let seen = ledger.settle();
-            let judged = judge(&seen, matrix);
-            (seen, judged)
-        };
-        if backlog.closed {
-            return work();
-        }
-        thread::scope(|scope| {
-            // Without a thread it takes as long, and the ring of the kernel has to do.
-            let Ok(judging) = Builder::new().spawn_scoped(scope, work) else { return work() };
-            while !judging.is_finished() {
-                if backlog.is_full() || live.wait(BETWEEN, None).is_err() {
-                    thread::sleep(BETWEEN);
-                } else {
-                    live.read(&mut |frame| backlog.keep(frame));
-                }
-            }
-            judging.join().unwrap_or_else(|fault| resume_unwind(fault))
-        })
+/// Does `work`, once, in another thread and keeps what comes meanwhile in `backlog`.
+pub(super) fn beside<T: Send>(live: &mut Live, backlog: &mut Backlog, mut work: impl FnMut() -> T + Send) -> T {
+    if backlog.closed {
+        return work();
     }
+    let job = &mut work;
+    let done = thread::scope(move |scope| {
+        let working = Builder::new().spawn_scoped(scope, job).ok()?;
+        while !working.is_finished() {
+            if backlog.is_full() || live.wait(BETWEEN, None).is_err() {
+                thread::sleep(BETWEEN);
+            } else {
+                live.read(&mut |frame| backlog.keep(frame));
+            }
+        }
+        Some(working.join().unwrap_or_else(|fault| resume_unwind(fault)))
+    });
+    // Without a thread it takes as long, and the ring of the kernel has to do.
+    done.unwrap_or_else(work)
+}
 
-    /// Observes what came during the last judgement; whether anything did.
+impl Watch<'_> {
+    /// Observes what came during such work; whether anything did.
     pub(super) fn catch_up(&mut self) -> bool {
         let Self { ledger, saves, backlog, .. } = self;
         backlog.release(|frame| take(ledger, saves, frame)) > 0
@@ -87,7 +81,7 @@ const MOST_FRAMES: usize = 1 << 18;
 /// Bytes of memory that are kept for the next time.
 const KEPT: usize = 1 << 20;
 
-/// How long a finished judgement may wait for a packet.
+/// How long finished work may wait for a packet.
 const BETWEEN: Duration = Duration::from_millis(2);
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! A watch that grows in, one that stays within its bounds out: what is over is folded when there is
 //! much of it, its lines go to the flow log, and reports are written when they are due.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use super::Watch;
+use super::beside::beside;
 use super::flow_log::{FlowLog, Lines};
 use super::rotate::{Rotation, stamped};
-use crate::audit::Judged;
+use crate::audit::{FlowVerdict, Judged};
 use crate::cli::report::{is_dash, outputs, write_files};
 use crate::ledger::{InputState, Observation};
 
@@ -18,15 +21,19 @@ impl Watch<'_> {
         if !(due || sweeps || self.ledger.is_full(bounds)) {
             return;
         }
+        let begun = Instant::now();
         // A clock that was set back must not make everything look long over.
         let wall = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
         let now = seen.last.unwrap_or_default().min(crate::wire::Timestamp::from_nanoseconds(wall));
-        let folded = self.ledger.close(now, bounds, seen, |index| {
-            judged.flows.get(index).map(crate::audit::FlowVerdict::stance).unwrap_or_default()
+        let Self { ledger, log, live, backlog, matrix, .. } = self;
+        beside(live, backlog, || {
+            let folded = ledger
+                .close(now, bounds, seen, |index| judged.flows.get(index).map(FlowVerdict::stance).unwrap_or_default());
+            if let Some(log) = log {
+                log.add(&Lines { seen, judged, matrix, which: &folded });
+            }
         });
-        if let Some(log) = &mut self.log {
-            log.add(&Lines { seen, judged, matrix: &self.matrix, which: &folded });
-        }
+        self.rest(begun);
     }
 
     /// Saves the packets behind the findings that are due, or behind all that wait.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::args::{EXAMPLES, LONG_HELP, WatchArguments};
-use self::beside::Backlog;
+use self::beside::{Backlog, beside};
 use self::flow_log::FlowLog;
 use self::outlets::Outlets;
 pub use self::outlets::{RunnerArguments, run as run_command};
@@ -119,7 +119,7 @@ struct Watch<'run> {
     matrix: Matrix,
     live: Live,
     ledger: Ledger,
-    /// What came while it was judged.
+    /// What came while it was judged and folded.
     backlog: Backlog,
     telling: Telling,
     screen: Option<Screen>,
@@ -282,7 +282,12 @@ impl<'run> Watch<'run> {
         self.say_names();
         let (inputs, taps) = self.live.inputs(state);
         self.ledger.set_inputs(inputs, taps);
-        let (observation, mut judged) = self.judged();
+        let (ledger, matrix) = (&self.ledger, &self.matrix);
+        let (observation, mut judged) = beside(&mut self.live, &mut self.backlog, || {
+            let seen = ledger.settle();
+            let judged = judge(&seen, matrix);
+            (seen, judged)
+        });
         judged.audit.site.since.clone_from(&self.since);
         let changes = events::between(&self.told, &judged.audit);
         self.screen.iter_mut().for_each(|screen| changes.iter().for_each(|event| screen.tell(event)));
@@ -291,8 +296,13 @@ impl<'run> Watch<'run> {
         self.outlets.changed(&mut self.telling, changes);
         self.told = judged.audit.clone();
         self.stale = false;
-        self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
+        self.rest(begun);
         (observation, judged)
+    }
+
+    /// Has what took since `begun` be followed by enough time for reading.
+    fn rest(&mut self, begun: Instant) {
+        self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
     }
 
     /// Says which interfaces were given another name: they are watched all the same.
@@ -387,5 +397,5 @@ const TICK: Duration = Duration::from_millis(100);
 /// Shortest time between two judgements.
 const SHORTEST: Duration = Duration::from_millis(400);
 
-/// A judgement is followed by this many times its own length of reading.
+/// Judging, and folding, is followed by this many times its own length of reading.
 const SHARE: u32 = 4;
