@@ -1,7 +1,7 @@
 //! What a ledger makes of DNS, of taps and of snap lengths, on frames made here: raw IPv4, so that
 //! every byte in them means something.
 
-use super::{Ledger, Observation, Options, ResolutionResult};
+use super::{Bounds, Ledger, Observation, Options, ResolutionResult};
 use crate::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
 /// A UDP datagram: seconds, source and destination (last byte, port), tap, payload.
@@ -192,4 +192,37 @@ fn a_batch_says_what_its_frames_say() {
         assert_eq!(single.settle(), batched.settle());
         assert_eq!(single.settle(), batched.finish());
     }
+}
+
+#[test]
+fn what_cannot_be_folded_yet_is_not_looked_at_again_and_again() {
+    const SECOND: i64 = 1_000_000_000;
+    let bounds = Bounds { flows: 100, memory: 3600 * SECOND };
+    let mut ledger = Ledger::new(Options { max_flows: 500, several_taps: false, ..Options::default() });
+    let mut passes = Vec::new();
+    for number in 1..=500 {
+        let bytes = datagram((1, 5000 + number), (2, 389), b"?");
+        let place = FrameRef { input: 0, number: number.into() };
+        let (at, link, wire_length) = (Timestamp::from_nanoseconds(number.into()), LinkType(101), 43);
+        let course = Course::Unknown;
+        ledger.observe(&Frame {
+            at,
+            link,
+            tap: 0,
+            place,
+            bytes: &bytes,
+            wire_length,
+            course,
+            packet_id: None,
+            dropped: false,
+        });
+        if ledger.is_full(bounds) {
+            let seen = ledger.settle();
+            let folded = ledger.close(seen.last.unwrap(), bounds, &seen, |_| 0);
+            assert!(folded.is_empty(), "none of them is over: {folded:?}");
+            passes.push(number);
+        }
+    }
+    // A quarter more each time, and half of what is left before the least useful have to go.
+    assert_eq!(passes, [101, 127, 159, 199, 249, 312, 391, 446, 474, 488, 495, 498, 500]);
 }
