@@ -42,7 +42,7 @@ mod attacks {
             self.packet(at, 17, from.0, to.0, &[&head[..], payload].concat());
         }
 
-        /// A connection: handshake, then each side's bytes in turn.
+        /// A connection: handshake, then each side's bytes in turn. One without bytes is closed by both ends.
         fn tcp(&mut self, at: i64, from: End, to: End, said: &[(bool, Vec<u8>)]) {
             let mut next = [1000_u32, 5000];
             self.segment(at, (from, to), (next[0], 0), 2, &[]);
@@ -53,6 +53,10 @@ mod attacks {
                 let (ends, own) = if *asks { ((from, to), 0) } else { ((to, from), 1) };
                 self.segment(at, ends, (next[own], next[1 - own]), 0x18, bytes);
                 next[own] += u32::try_from(bytes.len()).unwrap();
+            }
+            if said.is_empty() {
+                self.segment(at, (from, to), (next[0], next[1]), 0x11, &[]);
+                self.segment(at, (to, from), (next[1], next[0] + 1), 0x11, &[]);
             }
         }
 
@@ -613,6 +617,39 @@ mod attacks {
         check("no bytes were sent", &[], false, (&Payload::None, Verdict::Expected));
         check("headers only", &strange, true, (&Payload::NotCaptured, Verdict::Expected));
         check("unknown bytes", &strange, false, (&Payload::NotRecognised, Verdict::Mismatched));
+    }
+
+    /// A connection that was opened and on which nothing is captured may have said anything, unless it was closed
+    /// right behind its handshake. In one piece or in two.
+    #[test]
+    fn nothing_said_is_only_what_the_numbers_show() {
+        let ends = ((CLIENT, 50_000), (SERVER, 389));
+        let (there, back) = (ends, (ends.1, ends.0));
+        // Who sends, its sequence number and acknowledgement, flags: behind a handshake of 1000 and 5000.
+        type Segment = (bool, u32, u32, u8);
+        let check = |what: &str, closing: &[Segment], mute: bool| {
+            let mut wire = Wire::default();
+            wire.tcp(1000, ends.0, ends.1, &[]);
+            wire.0.truncate(3);
+            for (asks, own, other, flags) in closing {
+                wire.segment(1001, if *asks { there } else { back }, (*own, *other), *flags, &[]);
+            }
+            for cut in 0..=wire.0.len() {
+                let whole = Ledger::merge(wire.piece(0..cut), wire.piece(cut..wire.0.len()));
+                let found = whole.settle().flows[0].mute;
+                assert_eq!(found, mute, "{what}, cut at {cut}");
+            }
+            let expected = if mute { Verdict::Expected } else { Verdict::Unresolved };
+            assert_eq!(wire.judge().flows[0].verdict, expected, "{what}");
+        };
+        check("still open", &[], false);
+        check("closed by both", &[(true, 1001, 5001, 0x11), (false, 5001, 1002, 0x11)], true);
+        check("closed by one", &[(true, 1001, 5001, 0x11)], false);
+        check("closed behind bytes that are lost", &[(true, 1041, 5001, 0x11), (false, 5001, 1042, 0x11)], false);
+        check("closed behind an answer that is lost", &[(true, 1001, 5001, 0x11), (false, 5091, 1002, 0x11)], false);
+        check("reset, with a number for both", &[(true, 1001, 5001, 0x14)], true);
+        check("reset, with its own alone", &[(true, 1001, 0, 0x04)], false);
+        check("reset behind an answer that is lost", &[(true, 1001, 5091, 0x14)], false);
     }
 
     /// A sealed connection that was open before the capture.

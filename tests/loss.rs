@@ -185,6 +185,7 @@ mod property {
         for (name, lost) in CLASSES {
             losses.push(((*name).to_owned(), frames.iter().filter(|frame| !lost(&packet(frame), servers)).collect()));
         }
+        losses.push(("all behind the handshakes".to_owned(), handshakes(frames)));
         for part in [10, 2] {
             let kept = frames.iter().skip(frames.len() / part).collect();
             losses.push((format!("the first 1/{part}"), kept));
@@ -194,6 +195,24 @@ mod property {
             losses.push((format!("all behind {tenths}/10"), kept));
         }
         losses
+    }
+
+    /// Of each connection its first three packets, where the first is a SYN.
+    fn handshakes(frames: &[Owned]) -> Vec<&Owned> {
+        let mut begun: BTreeMap<(Endpoint, Endpoint), usize> = BTreeMap::new();
+        let mut is_kept = |frame: &&Owned| {
+            let Some((from, to, syn)) = packet(frame) else { return true };
+            let ends = (from.min(to), from.max(to));
+            match begun.get_mut(&ends) {
+                None if syn => begun.insert(ends, 1).is_none(),
+                None => true,
+                Some(count) => {
+                    *count += 1;
+                    *count <= 3
+                }
+            }
+        };
+        frames.iter().filter(|frame| is_kept(frame)).collect()
     }
 
     /// What the classes look at: sender and receiver, and whether it is a SYN.

@@ -229,6 +229,9 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame));
         return Graded::against(Kind::WrongName, reason);
     }
+    if let Some(outer) = payload::outer_name(flow) {
+        return by_outer_name(outer, bound, case, minimum);
+    }
     if borne.bound.len() > 1 || !borne.pushed_out.is_empty() {
         let known = || borne.bound.iter().chain(&borne.pushed_out);
         let names = || known().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
@@ -238,6 +241,20 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         return Graded::undecided(pen.write(|| words::lost(flow)));
     }
     Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)))
+}
+
+/// DNS gave the name, and the flow names another one outside of an encrypted hello, which then should be it too:
+/// browsers send such a hello without anything in it. It proves no more than DNS does.
+fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
+    let (flow, borne, pen) = (case.flow, case.borne, case.pen);
+    if outer.name == bound.name {
+        return Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)));
+    }
+    if borne.bound.iter().chain(&borne.pushed_out).chain(&borne.told).any(|known| known.name == outer.name) {
+        return Graded::absent();
+    }
+    let reason = || words::claim_against_dns(outer, &bound.name, bound.answer, flow.first_frame);
+    Graded::against(Kind::WrongName, pen.write(reason))
 }
 
 /// A `Host: 10.1.2.3` is not a name, and an outer server name is the provider's.

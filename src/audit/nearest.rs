@@ -10,7 +10,7 @@ use super::verdict::{Case, Evidence};
 use super::words;
 use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Binding, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
+use crate::matrix::{Atom, Binding, Matrix, Played, Ports, RoleId, Row, RowId, Standing, name_matches};
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -167,7 +167,8 @@ fn plays(end: &Played<'_>, roles: &[RoleId]) -> bool {
 /// The same application elsewhere, or the same port over another transport, is nearer.
 fn affinity(spoken: Option<Application>, port: u16, atom: &Atom) -> u8 {
     let same = spoken.is_some_and(|seen| atom.application.is_some_and(|documented| seen.fulfils(documented)));
-    let port = atom.ports.contains(port) && port != 0;
+    // An atom that lists no port lists none of them.
+    let port = matches!(atom.ports, Ports::Ranges(_)) && atom.ports.contains(port) && port != 0;
     u8::from(same).saturating_mul(2).saturating_add(u8::from(port))
 }
 
@@ -218,7 +219,8 @@ pub(super) fn hinted(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId,
 /// name alone while the answer for the row's name was cut.
 pub(super) fn nameless<'m>(evidence: &'m Evidence<'_>, case: &'m Case<'_>) -> impl Iterator<Item = RowId> + 'm {
     let (matrix, flow, responder) = (evidence.matrix, case.flow, &case.facts.responder);
-    let stranger = case.borne.claims.is_empty() && payload::hides_name(flow) && !matrix.lists_host(responder.address);
+    let unstated = payload::hides_name(flow) || payload::never_names(flow);
+    let stranger = case.borne.claims.is_empty() && unstated && !matrix.lists_host(responder.address);
     let cut: Vec<&str> = evidence.names.cut_for(flow.originator.address, flow.first).collect();
     let fits = move |row: &Row| {
         let usable = row.standing != Standing::NotApplicable;
@@ -244,14 +246,15 @@ fn means(matrix: &Matrix, row: &Row, name: &str) -> bool {
     roles.flat_map(|role| &role.names).any(|pattern| name_matches(pattern, name))
 }
 
-/// An audited row would fit if somebody played the role that nobody plays here. A baseline only
-/// explains: a role of it that the site leaves empty is no question, or every stranger would be one.
+/// A row would fit if somebody played the role that nobody plays here. A baseline only explains: a role that no
+/// audited row has is no question where the site leaves it empty, or every stranger would be one.
 fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let facts = &case.facts;
     let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
     let row = fitting(matrix, case, move |row: &Row| {
         let Standing::Unbound(role) = row.standing else { return false };
-        if !audited(row) {
+        let has = |row: &&Row| audited(row) && row.from.iter().chain(&row.to).any(|own| *own == role);
+        if !audited(row) && !matrix.rows.iter().any(|row| has(&row)) {
             return false;
         }
         let end = |end: &Played<'_>, roles: &[RoleId]| roles.contains(&role) || plays(end, roles);

@@ -3,7 +3,7 @@
 //! missed the documented application.
 
 use super::words;
-use crate::dissect::{Application, ClaimSource, Payload, Recognised};
+use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
 use crate::flow::{Conversation, DirectionBasis, Outcome};
 use crate::matrix::Atom;
 use crate::wire::Transport;
@@ -103,19 +103,36 @@ pub(super) const fn is_telling(flow: &Conversation) -> bool {
 }
 
 /// Whether bytes that could speak against the flow were lost: it went on, and its start, one of its
-/// directions or payload that was acknowledged is not in the capture. What the snap length cut is no
-/// loss, since that was chosen before anything was said.
+/// directions or payload that was acknowledged is not in the capture. Or they may come yet: it was opened, and
+/// nothing was said on it so far. What the snap length cut is no loss, since that was chosen before anything
+/// was said.
 pub(super) fn is_lossy(flow: &Conversation) -> bool {
     let unstarted = !matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
     let holed = flow.payload == Payload::NotCaptured && !flow.truncated;
-    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed > 0 || holed;
+    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed > 0 || holed || is_unsaid(flow);
     flow.transport == Transport::TCP && flow.outcome.is_open() && lost
+}
+
+/// Whether it speaks a protocol in which nobody says whom he means: only DNS could name its peer.
+pub(super) fn never_names(flow: &Conversation) -> bool {
+    let named = [Application::Tls, Application::Https, Application::Http, Application::Winrm, Application::Quic];
+    application(flow).is_some_and(|spoken| !named.iter().any(|named| spoken.fulfils(*named)))
+}
+
+/// The name outside of an encrypted hello.
+pub(super) fn outer_name(flow: &Conversation) -> Option<&Claim> {
+    recognised(flow)?.claims.iter().find(|claim| claim.source == ClaimSource::OuterSni)
+}
+
+/// Whether a connection was opened, nothing was said on it, and nothing shows that nothing was.
+pub(super) fn is_unsaid(flow: &Conversation) -> bool {
+    flow.payload == Payload::None && flow.outcome == Outcome::Established && !flow.mute && flow.missed == 0
 }
 
 /// Whether the capture could not hold the flow's hello, or the hello hides its name: then silence
 /// about names says nothing.
 pub(super) fn hides_name(flow: &Conversation) -> bool {
-    let outer = recognised(flow).is_some_and(|r| r.claims.iter().any(|claim| claim.source == ClaimSource::OuterSni));
+    let outer = outer_name(flow).is_some();
     // Every request of HTTP says whom it means, the first on a connection and any later one.
     let asks = application(flow) == Some(Application::Http) && flow.sent.payload > 0;
     outer

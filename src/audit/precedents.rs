@@ -57,8 +57,9 @@ impl Traits {
             Payload::Recognised(recognised) if recognised.claims.is_empty() => 3,
             Payload::Recognised(_) => return None,
         };
-        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0, flow.sent.payload > 0, payload::is_telling(flow)];
-        let signs = signs.into_iter().fold(0, |bits, sign| bits << 1 | u8::from(sign));
+        let told = [flow.sent.payload > 0, payload::is_telling(flow), flow.mute];
+        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0].into_iter().chain(told);
+        let signs = signs.fold(0, |bits, sign| bits << 1 | u8::from(sign));
         Some(Self {
             likeness: Likeness::of(evidence.matrix, case)?,
             course: u32::from_be_bytes([flow.direction_basis as u8, flow.outcome as u8, payload, signs]),

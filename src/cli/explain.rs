@@ -79,7 +79,8 @@ fn parse(text: &str) -> Result<Conversation, String> {
         match Application::from_name(word) {
             Some(application) => recognised.application = Some(application),
             None if word.contains('.') => {
-                recognised.claims.push(Claim { source: ClaimSource::Sni, name: word.to_ascii_lowercase() });
+                let name = word.strip_suffix('.').unwrap_or(word).to_ascii_lowercase();
+                recognised.claims.push(Claim { source: ClaimSource::Sni, name });
             }
             None => return Err(format!("{word} is neither an application nor a name")),
         }
@@ -120,6 +121,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
         ambiguous: false,
         truncated: false,
         missed: 0,
+        mute: true,
         folded: 0,
         alike: 0,
     }

@@ -98,6 +98,10 @@ fn tower_bytes<'b>(ndr: &mut Ndr<'b>) -> Option<&'b [u8]> {
     ndr.take(octets)
 }
 
+/// The transfer syntaxes that a tower may name (C706 appendix I, MS-RPCE 2.2.4.12), as they lie on the wire.
+const NDR: [u8; 16] = *b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60";
+const NDR64: [u8; 16] = *b"\x33\x05\x71\x71\xba\xbe\x37\x49\x83\x19\xb5\xdb\xef\x9c\xcc\x36";
+
 /// A protocol tower of five floors over TCP or for a request over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Tower {
@@ -119,7 +123,8 @@ impl Tower {
         let (runtime, _) = floor(&mut reader)?;
         let (transport, port) = floor(&mut reader)?;
         let (network, address) = floor(&mut reader)?;
-        if transfer.first() != Some(&0x0d) || runtime != [0x0b] || transport != [0x07] || network != [0x09] {
+        let known = |syntax: &[u8; 16]| transfer.strip_prefix(&[0x0d]).is_some_and(|rest| rest.starts_with(syntax));
+        if !(known(&NDR) || known(&NDR64)) || runtime != [0x0b] || transport != [0x07] || network != [0x09] {
             return None;
         }
         let mut interface = Reader::new(interface);
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
 
     const MAPPER: &[u8] = b"\x08\x83\xaf\xe1\x1f\x5d\xc9\x11\x91\xa4\x08\0\x2b\x14\xa0\xfa\x03\0\0\0";
-    const NDR: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+    const SYNTAX: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
     const SAMR: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xac\x01\0";
     const LSARPC: &[u8] = b"\x78\x57\x34\x12\x34\x12\xcd\xab\xef\0\x01\x23\x45\x67\x89\xab\0\0";
 
@@ -158,7 +163,7 @@ mod tests {
     }
 
     fn tower(interface: &[u8], port: u16, address: [u8; 4]) -> Vec<u8> {
-        let floors: &[&[u8]] = &[b"\x05\0\x13\0\x0d", interface, b"\x02\0\0\0\x13\0\x0d", &NDR[..18], b"\x02\0\0\0"];
+        let floors: &[&[u8]] = &[b"\x05\0\x13\0\x0d", interface, b"\x02\0\0\0\x13\0\x0d", &SYNTAX[..18], b"\x02\0\0\0"];
         let runtime = b"\x01\0\x0b\x02\0\0\0\x01\0\x07\x02\0";
         let tower = [&floors.concat()[..], runtime, &port.to_be_bytes(), b"\x01\0\x09\x04\0", &address].concat();
         let length = u32::try_from(tower.len()).unwrap().to_le_bytes();
@@ -178,8 +183,8 @@ mod tests {
         Exchange { granted: 0, calls: [2, 2], answered: SAMR, port: 49_664, address: [10, 0, 0, 4], status: 0 };
 
     fn check(exchange: &Exchange, expected: Option<(u16, Option<Ipv4Addr>)>) {
-        let bind = [&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], MAPPER, NDR].concat();
-        let granted = [&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0"[..], &[exchange.granted, 0, 0, 0], NDR].concat();
+        let bind = [&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], MAPPER, SYNTAX].concat();
+        let granted = [&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0"[..], &[exchange.granted, 0, 0, 0], SYNTAX].concat();
         let asked = tower(SAMR, 135, [0; 4]);
         let request = [&[0; 4], &b"\0\0\x03\0\0\0\0\0\x01\0\0\0"[..], &asked, &[0; 25]].concat();
         let given = tower(exchange.answered, exchange.port, exchange.address);

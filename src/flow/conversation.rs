@@ -192,6 +192,8 @@ pub struct Conversation {
     pub truncated: bool,
     /// Payload bytes that their receiver acknowledged and the capture does not hold.
     pub missed: u64,
+    /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
+    pub mute: bool,
     /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
     /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
     pub folded: u64,

@@ -318,6 +318,7 @@ pub(super) fn converse<A: Address>(
         ambiguous: run.seen.any(Seen::AMBIGUOUS),
         truncated: run.seen.any(Seen::TRUNCATED),
         missed: run.missed(),
+        mute: run.is_mute(),
         folded: 0,
         alike: 0,
     }

@@ -110,6 +110,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     sum.ambiguous |= flow.ambiguous;
     sum.truncated |= flow.truncated;
     sum.missed = sum.missed.saturating_add(flow.missed);
+    sum.mute &= flow.mute;
     if flow.payload != Payload::None {
         sum.payload = Payload::NotCaptured;
     }

@@ -20,10 +20,31 @@ pub(super) struct Detail {
     pub(super) claimed: Option<FrameRef>,
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
+    /// How each end closed that had said nothing by then.
+    pub(super) endings: Option<Box<Pair<Option<Ending>>>>,
 }
 
-/// One run of a conversation.
+impl Detail {
+    /// Whether nothing is left of it beside the log.
+    pub(super) fn is_bare(&self) -> bool {
+        self.claimed.is_none() && self.retries == [None; 2] && self.endings.is_none()
+    }
+}
+
+/// The last FIN or RST of an end that had sent no payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    sequence: u32,
+    /// What a RST acknowledged: after it nothing is taken any more.
+    acknowledged: Option<u32>,
+    /// Whether the handshake was answered before it.
+    answered: bool,
+}
+
+/// One run of a conversation. It begins with a line of the cache, so that a packet waits for two of them and not
+/// for three.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Run<A> {
     pub(super) key: Key<A>,
     pub(super) first: Timestamp,
@@ -203,11 +224,61 @@ impl<A: Address> Run<A> {
         if tcp.flags.any(TcpFlags::FIN) {
             self.seen.set_by(Seen::FIN, from);
         }
+        if tcp.flags.any(TcpFlags::FIN | TcpFlags::RST) && *self.payload.of(from) == 0 && self.may_have_opened() {
+            self.note_ending(tcp, from);
+        }
         if tcp.flags.any(TcpFlags::RST) {
             self.seen.set_by(Seen::RST, from);
         } else if tcp.flags.any(TcpFlags::SYN) && tcp.flags.any(TcpFlags::ACK) {
             self.seen.set_by(Seen::SYN_ACK, from);
         }
+    }
+
+    /// Whether its handshake was answered, or lies before it. Most closings are those of refused attempts.
+    const fn may_have_opened(&self) -> bool {
+        self.is_answered() || !self.seen.any(Seen::OPENED_SYN)
+    }
+
+    fn note_ending(&mut self, tcp: PlainTcp, from: End) {
+        let acknowledges = tcp.flags.any(TcpFlags::RST) && tcp.flags.any(TcpFlags::ACK);
+        let acknowledged = acknowledges.then_some(tcp.acknowledgement);
+        let answered = self.is_answered();
+        *self.endings_mut().of_mut(from) = Some(Ending { sequence: tcp.sequence, acknowledged, answered });
+    }
+
+    fn endings_mut(&mut self) -> &mut Pair<Option<Ending>> {
+        self.detail_mut().endings.get_or_insert_with(|| Box::new(Pair { low: None, high: None }))
+    }
+
+    const fn is_answered(&self) -> bool {
+        self.seen.any(Seen::SYN_ACK | Seen::SYN_ACK << 1)
+    }
+
+    /// Takes over how the ends closed in a run that goes on where this one ends.
+    fn join_endings(&mut self, later: &Self) {
+        let Some(endings) = later.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return };
+        let (answered, may_close) = (self.is_answered(), self.may_have_opened());
+        for end in [End::Low, End::High] {
+            if let Some(ending) = endings.of(end).filter(|ending| ending.answered || may_close) {
+                *self.endings_mut().of_mut(end) = Some(Ending { answered: ending.answered || answered, ..ending });
+            }
+        }
+    }
+
+    /// Whether both ends are known to have said nothing: what closed the connection stands right behind the
+    /// handshake, so that no payload can be missing between.
+    pub(super) fn is_mute(&self) -> bool {
+        let Some(endings) = self.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return false };
+        let silent = |end: End| {
+            let start = self.base.of(end).wrapping_add(1);
+            // A FIN takes a number itself.
+            let is_start =
+                |number: u32| number == start || (self.seen.by(Seen::FIN, end) && number == start.wrapping_add(1));
+            let closed = endings.of(end).is_some_and(|own| is_start(own.sequence));
+            closed || endings.of(end.other()).is_some_and(|reset| reset.acknowledged.is_some_and(is_start))
+        };
+        let said = self.payload.low > 0 || self.payload.high > 0;
+        !said && self.handshake().is_some() && silent(End::Low) && silent(End::High)
     }
 
     fn add_syn(&mut self, at: Timestamp) {
@@ -226,8 +297,14 @@ impl<A: Address> Run<A> {
 
     /// The run without the bytes that were kept for recognition.
     pub(super) fn without_log(&self) -> Self {
-        let kept = self.detail.as_ref().filter(|detail| detail.claimed.is_some() || detail.retries != [None; 2]);
-        let detail = kept.map(|kept| Box::new(Detail { log: None, claimed: kept.claimed, retries: kept.retries }));
+        let kept = self.detail.as_ref().filter(|detail| !detail.is_bare());
+        let without = |kept: &Detail| Detail {
+            log: None,
+            claimed: kept.claimed,
+            retries: kept.retries,
+            endings: kept.endings.clone(),
+        };
+        let detail = kept.map(|kept| Box::new(without(kept)));
         Self { detail, ..*self }
     }
 
@@ -252,6 +329,7 @@ impl<A: Address> Run<A> {
         if !tries.is_empty() {
             self.detail_mut().retries = [tries.first().copied(), tries.get(1).copied()];
         }
+        self.join_endings(later);
         self.syns = self.syns.saturating_add(later.syns);
         if self.answered.is_none() {
             self.take_answer(later);

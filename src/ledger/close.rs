@@ -55,8 +55,8 @@ struct Kind {
     direction_basis: DirectionBasis,
     outcome: Outcome,
     payload: Payload,
-    /// Sent, received, missed, ambiguous, truncated.
-    marks: [bool; 5],
+    /// Sent, received, missed, ambiguous, truncated, mute.
+    marks: [bool; 6],
     /// What the caller thinks of it.
     stance: u64,
 }
@@ -175,7 +175,14 @@ impl Kind {
             direction_basis: flow.direction_basis,
             outcome: flow.outcome,
             payload: flow.payload.clone(),
-            marks: [flow.sent.payload > 0, flow.received.payload > 0, flow.missed > 0, flow.ambiguous, flow.truncated],
+            marks: [
+                flow.sent.payload > 0,
+                flow.received.payload > 0,
+                flow.missed > 0,
+                flow.ambiguous,
+                flow.truncated,
+                flow.mute,
+            ],
             stance,
         }
     }

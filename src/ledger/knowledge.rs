@@ -234,6 +234,7 @@ mod tests {
             ambiguous: false,
             truncated: false,
             missed: 0,
+            mute: false,
             folded: 0,
             alike: 0,
         }

@@ -286,7 +286,8 @@ impl Spoken {
         }
         let (name, kind) = (question.name.clone(), question.kind);
         let said = if message.response {
-            let reached = dns::addresses(&message);
+            let mut reached = dns::addresses(&message);
+            reached.retain(|reached| was_asked_for(reached.address, kind));
             let has_records = !message.answers.is_empty();
             Said::Answer(Answer {
                 rcode: message.rcode,
@@ -300,6 +301,17 @@ impl Spoken {
         };
         let exchange = Exchange { client, resolver, over_tcp, id: message.id, name, kind };
         Some(Self { at, frame, exchange, said })
+    }
+}
+
+/// Whether a question of this DNS type (A, AAAA, HTTPS) is one for such an address: what comes with any other
+/// teaches no name.
+const fn was_asked_for(address: IpAddr, kind: u16) -> bool {
+    match kind {
+        1 => address.is_ipv4(),
+        28 => address.is_ipv6(),
+        65 => true,
+        _ => false,
     }
 }
 

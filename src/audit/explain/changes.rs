@@ -89,7 +89,7 @@ fn attempt(
     let flows = observation.flows.iter().zip(before).zip(&after).enumerate();
     let others: Vec<&Conversation> = flows
         .filter(|(number, ((_, before), after))| {
-            *number != index && before.verdict != Verdict::Expected && after.verdict == Verdict::Expected
+            *number != index && !is_let_through(before.verdict) && is_let_through(after.verdict)
         })
         .map(|(_, ((flow, _), _))| flow)
         .collect();
@@ -99,6 +99,11 @@ fn attempt(
         others: count(others.len()),
         examples: others.iter().take(EXAMPLES).map(|flow| flow_words(flow)).collect(),
     })
+}
+
+/// Whether a flow with this verdict concerns nobody: as audited rows say, or those that explain the rest.
+const fn is_let_through(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Expected | Verdict::Baseline | Verdict::Waived)
 }
 
 /// Edits of the site that mend every differing cell of one row.

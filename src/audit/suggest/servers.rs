@@ -40,7 +40,9 @@ pub(super) fn guess<'pack>(
     for role in roles(packs).into_iter().filter(|role| role.players.is_empty()) {
         let services = called(packs, role);
         let players = match cases.get(role.id.as_str()) {
-            Some(own) => own.iter().map(|(host, case)| player(role, *host, case, &cases, baseline)).collect(),
+            Some(own) => {
+                own.iter().map(|(host, case)| player(role, *host, case, &cases, (contacts, baseline))).collect()
+            }
             None if services.is_empty() => continue,
             None => by_name(contacts, packs, &services),
         };
@@ -164,7 +166,13 @@ fn service_words(contact: &Contact<'_>, service: &Service) -> String {
 }
 
 /// One host in one role: what speaks for it, and whether that is enough.
-fn player(role: &PackRole, host: IpAddr, case: &Case, cases: &Cases<'_>, baseline: &[Pack]) -> SuggestedPlayer {
+fn player(
+    role: &PackRole,
+    host: IpAddr,
+    case: &Case,
+    cases: &Cases<'_>,
+    (contacts, baseline): (&Contacts<'_>, &[Pack]),
+) -> SuggestedPlayer {
     let spoken = case.services.values().filter(|(proof, ..)| *proof == Proof::Bytes).count();
     let mut evidence = case.signs.clone();
     evidence.extend(case.services.iter().map(|(service, (proof, flows, frame))| {
@@ -173,7 +181,7 @@ fn player(role: &PackRole, host: IpAddr, case: &Case, cases: &Cases<'_>, baselin
             Proof::Port => "only the port",
         };
         let flows = if *flows == 1 { "1 flow".to_owned() } else { format!("{flows} flows") };
-        format!("{service} {how} in {flows} from frame {}", frame.number)
+        format!("{service} {how} in {flows} from {}", contacts.place(*frame))
     }));
     let named_elsewhere =
         cases.get(role.id.as_str()).is_some_and(|all| all.values().any(|case| !case.signs.is_empty()));
@@ -249,8 +257,8 @@ fn by_name(contacts: &Contacts<'_>, packs: &[Pack], services: &[&Service]) -> Ve
         player: name.to_owned(),
         strength: Strength::Offered,
         evidence: format!(
-            "the subject reaches this name, {flows} flows from frame {}{}; only you know whether it is meant",
-            frame.number,
+            "the subject reaches this name, {flows} flows from {}{}; only you know whether it is meant",
+            contacts.place(frame),
             if by_others(name) { ", and others ask for it too" } else { "" }
         ),
     };

@@ -212,6 +212,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         ambiguous: words.contains(&"ambiguous"),
         truncated: words.contains(&"cut-short"),
         missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
+        mute: bytes == 0 && !words.contains(&"unsaid"),
         folded: 0,
         alike: 0,
     }

@@ -76,7 +76,11 @@ fn by_name() {
     let cases = [
         (DNS.to_owned() + &to("established app=tls sni=graph.example"), "expected - agreed A-02"),
         (DNS.to_owned() + &to("established app=tls"), "expected - dns A-02"),
-        (DNS.to_owned() + &to("established app=tls outer=cloud.example"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established app=tls outer=graph.example"), "expected - dns A-02"),
+        (DNS.to_owned() + &to("established app=tls outer=cloud.example"), "mismatched wrong-name - A-02"),
+        (DNS.to_owned() + other + &to("established app=tls outer=login.example"), "expected - dns A-03"),
+        (DNS.to_owned() + &to("established unsaid"), "unresolved - - A-02"),
+        (DNS.to_owned() + &to("established"), "expected - dns A-02"),
         (DNS.to_owned() + &to("established app=http host=99.0.0.1"), "mismatched wrong-protocol - A-02"),
         (DNS.to_owned() + &to("filtered"), "expected - dns A-02"),
         (DNS.to_owned() + &to("established lost"), "unresolved - - A-02"),

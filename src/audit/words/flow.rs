@@ -200,6 +200,12 @@ pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
 }
 
 pub(in crate::audit) fn lost(flow: &Conversation) -> String {
+    if crate::audit::payload::is_unsaid(flow) {
+        return format!(
+            "The connection from {} was opened, and nothing that was said on it is in the capture: its first bytes would settle it.",
+            frame(flow.first_frame)
+        );
+    }
     format!(
         "Part of what was said on the flow from {} is not in the capture, and it could have spoken against the row; a capture without loss would settle it.",
         frame(flow.first_frame)
