@@ -16,6 +16,7 @@ mod traced;
 mod telling {
     use std::fs;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixDatagram;
     use std::path::Path;
     use std::process::{Child, Command, Output, Stdio};
@@ -121,6 +122,52 @@ mod telling {
         assert!(missing.is_empty(), "{missing:?}: {lines}");
     }
 
+    /// What the command could do: it is nobody in particular, also where the watch has to stay root for its reports,
+    /// and nothing is open but its three streams; a socket of the watch would let it read packets, and send some.
+    #[test]
+    fn the_command_comes_by_no_right_and_no_socket() {
+        let Some(cable) = Cable::lay() else { return };
+        let (roots, out) = (cable.at("roots"), cable.at("open"));
+        fs::create_dir(&roots).unwrap();
+        fs::set_permissions(&roots, fs::Permissions::from_mode(0o700)).unwrap();
+        let json = roots.join("live.json");
+        let hook = format!("sh -c 'cat >/dev/null; (id -u; readlink /proc/$$/fd/*) >>{}'", out.display());
+        let watch = cable.watch(&[&SITE[..], &["--on-finding", &hook, "--json", json.to_str().unwrap()]].concat());
+        assert!(cable.replay(&["--multiplier=8"]).wait().unwrap().success());
+        end(watch);
+        assert!(json.is_file());
+        let found = fs::read_to_string(&out).unwrap();
+        let (users, open): (Vec<&str>, Vec<&str>) = found.lines().partition(|line| line.parse::<u32>().is_ok());
+        assert!(!users.is_empty() && users.iter().all(|user| *user != "0"), "{found}");
+        assert_eq!(open.len(), 3 * users.len(), "{found}");
+        assert!(!found.contains("socket:"), "{found}");
+    }
+
+    /// What cannot be written is said before anything is watched.
+    #[test]
+    fn what_cannot_be_written_starts_no_watch() {
+        let Some(cable) = Cable::lay() else { return };
+        let journal = cable.at("journal.jsonl");
+        let journal = journal.to_str().unwrap();
+        let watch = cable.watch(&[&SITE[..], &["--journal", journal]].concat());
+        let taken = format!("--journal {journal}: another watch writes it");
+        for (words, said) in [
+            (["--json", "/no/folder/live.json"], "cannot write /no/folder/live.json: No such file"),
+            (["--flows", "/no/folder/f.csv"], "cannot write /no/folder/f.csv: No such file"),
+            (["--metrics", "-"], "--metrics -: that is no stream"),
+            (["--journal", journal], taken.as_str()),
+        ] {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", &cable.receiver, env!("CARGO_BIN_EXE_flowaudit"), "watch", "-i", "veth0"]);
+            let output = command.args(SITE).args(["--for", "20s"]).args(words).current_dir(ROOT).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{words:?}");
+            assert!(text(&output.stderr).contains(said), "{words:?}: {}", text(&output.stderr));
+        }
+        signal(&watch, "INT");
+        watch.wait_with_output().unwrap();
+        assert_eq!(verify(Path::new(journal)).0, Some(0));
+    }
+
     #[test]
     fn a_slow_or_failing_command_costs_alerts_and_no_packets() {
         let Some(cable) = Cable::lay() else { return };
@@ -220,7 +267,11 @@ mod telling {
     /// Kills a watch in each of `rounds`, at another moment each time.
     fn kill_again_and_again(cable: &Cable, rounds: impl Iterator<Item = u64>) {
         let (journal, json) = (cable.at("journal.jsonl"), cable.at("live.json"));
-        let words = [&SITE[..], &["--journal", journal.to_str().unwrap(), "--json", json.to_str().unwrap()]].concat();
+        let (page, prom) = (cable.at("live.html"), cable.at("live.prom"));
+        let mut words =
+            [&SITE[..], &["--journal", journal.to_str().unwrap(), "--json", json.to_str().unwrap()]].concat();
+        words.extend(["--rotate", "1s", "--keep", "4", "--html", page.to_str().unwrap()]);
+        words.extend(["--metrics", prom.to_str().unwrap()]);
         let mut lines = 0;
         for round in rounds {
             let _ = fs::remove_file(cable.at("events.jsonl"));
@@ -238,6 +289,23 @@ mod telling {
             assert!(now > lines, "round {round}: {now} lines after {lines}");
             lines = now;
             assert!(!json.exists(), "a report of a watch that was ended by force");
+            reports_are_whole(cable);
+        }
+    }
+
+    /// What stands under the name of a report is all of it.
+    fn reports_are_whole(cable: &Cable) {
+        for entry in fs::read_dir(cable.room.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let text = || fs::read_to_string(&path).unwrap();
+            let whole = match path.extension().and_then(|end| end.to_str()) {
+                Some("json") => serde_json::from_str::<Value>(&text()).is_ok(),
+                Some("html") => text().trim_end().ends_with("</html>"),
+                Some("prom") => text().ends_with('\n') && text().contains("flowaudit_packets_total"),
+                _ => true,
+            };
+            assert!(whole || name.starts_with(".flowaudit-"), "{name} is cut");
         }
     }
 

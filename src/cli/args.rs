@@ -192,9 +192,9 @@ pub struct ReportArguments {
     /// An audit that --json wrote; - is standard input
     #[arg(value_name = "AUDIT.json", required_unless_present = "schema")]
     pub audit: Option<PathBuf>,
-    /// Print the JSON Schema of the audit and end
-    #[arg(long)]
-    pub schema: bool,
+    /// Print the JSON Schema of the audit, of a line of events or of a line of a journal, and end
+    #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "audit")]
+    pub schema: Option<SchemaName>,
     /// Replace addresses, names and paths by pseudonyms of this key; `openssl rand -hex 32` makes one
     #[arg(long, value_name = "KEYFILE")]
     pub redact: Option<PathBuf>,
@@ -210,6 +210,17 @@ pub struct ReportArguments {
     /// How the report looks
     #[command(flatten)]
     pub look: LookArguments,
+}
+
+/// Which schema to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// Of `--json`.
+    Audit,
+    /// Of a line of `--events`.
+    Event,
+    /// Of a line of `--journal`.
+    Journal,
 }
 
 /// `flowaudit matrix`.
@@ -398,6 +409,7 @@ mod tests {
         check("flowaudit audit", Err("CAPTURE"));
         check("flowaudit report", Err("AUDIT.json"));
         check("flowaudit report --schema", Ok(()));
+        check("flowaudit report --schema=journal", Ok(()));
         check("flowaudit diff a.json", Err("AFTER.json"));
         check("flowaudit diff a.json b.json -q --markdown c.md", Ok(()));
         check("flowaudit matrix check", Err("PACKS"));

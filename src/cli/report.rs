@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::args::{LookArguments, OutputArguments, ReportArguments};
+use super::args::{LookArguments, OutputArguments, ReportArguments, SchemaName};
 use super::exit::{self, Failure};
 use super::options::look;
 use super::redaction;
@@ -17,14 +17,26 @@ use crate::report::{atomic, csv, html, json, junit, markdown, oscal, sarif, sche
 /// # Errors
 /// The audit cannot be read, or a report not be written.
 pub fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
-    let Some(path) = arguments.audit.as_deref().filter(|_| !arguments.schema) else {
-        return to_stdout(|out| out.write_all(schema::AUDIT.as_bytes())).map(|()| 0).map_err(unwritten_stdout);
+    let (None, Some(path)) = (arguments.schema, arguments.audit.as_deref()) else {
+        let text = schema_text(arguments.schema.unwrap_or(SchemaName::Audit));
+        return text
+            .and_then(|text| to_stdout(|out| out.write_all(text.as_bytes())))
+            .map(|()| 0)
+            .map_err(unwritten_stdout);
     };
     check_outputs(&arguments.outputs, &[])?;
     let audit = redaction::of_stored(read(path)?, arguments.redact.as_deref(), arguments.reveal.as_deref())?;
     check_inputs(&arguments.outputs, &[], [path.to_owned()])?;
     write_all(&audit, &arguments.outputs, &arguments.look, false)?;
     Ok(exit::of_audit(&audit, arguments.fail_on.into()))
+}
+
+fn schema_text(name: SchemaName) -> io::Result<String> {
+    match name {
+        SchemaName::Audit => Ok(schema::AUDIT.to_owned()),
+        SchemaName::Event => schema::together(schema::EVENT, &[schema::AUDIT]),
+        SchemaName::Journal => schema::together(schema::JOURNAL, &[schema::EVENT, schema::AUDIT]),
+    }
 }
 
 /// Refuses two reports in one place.
@@ -82,6 +94,16 @@ fn place(path: &Path) -> Option<PathBuf> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A link is replaced and not followed, so that only its directory counts.
     Some(std::fs::canonicalize(parent).ok()?.join(path.file_name()?))
+}
+
+/// Finds out whether reports could be written, before long work that would be in vain.
+///
+/// # Errors
+/// One of them could not.
+#[cfg(feature = "live")]
+pub fn try_out(outputs: &[PathBuf]) -> Result<(), Failure> {
+    let refused = |path: &Path, fault| Failure::plain(format!("cannot write {}: {fault}", path.display()));
+    outputs.iter().try_for_each(|path| atomic::try_out(path).map_err(|fault| refused(path, fault)))
 }
 
 /// Writes every form of `audit` that was asked for. The page for the terminal leaves standard

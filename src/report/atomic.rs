@@ -30,6 +30,17 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     sync_directory(&directory)
 }
 
+/// Whether a file could appear under this name. A stream is only looked for, since its reader would see it close.
+///
+/// # Errors
+/// It could not.
+pub fn try_out(path: &Path) -> io::Result<()> {
+    if is_stream(path)? {
+        return Ok(());
+    }
+    tempfile::Builder::new().prefix(".flowaudit-").suffix(".tmp").make_in(directory_of(path), create)?.close()
+}
+
 /// A file that grows for long and then appears whole, or not at all.
 #[derive(Debug)]
 pub struct Growing {

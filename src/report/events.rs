@@ -192,7 +192,13 @@ impl Event {
     /// The event as one line for a person, without its line end and without anything hostile.
     #[must_use]
     pub fn line(&self) -> String {
-        let time = self.time.as_deref().and_then(|time| time.split_once('.')).map_or("-", |(time, _)| time);
+        // What happens to a link or a clock happens between packets.
+        let time = match &self.what {
+            What::Link { at, .. } => Some(at),
+            What::Clock { after, .. } => Some(after),
+            _ => self.time.as_ref(),
+        };
+        let time = time.and_then(|time| time.split_once('.')).map_or("-", |(time, _)| time);
         let what = match &self.what {
             What::Start { interfaces } => format!("watching {}", interfaces.join(", ")),
             What::Row { row, from, to, reason } => format!("{row} {} -> {}: {reason}", from.name(), to.name()),
@@ -246,7 +252,9 @@ mod tests {
         let lines: Vec<String> = events.iter().map(Event::line).collect();
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");
         for (line, part) in lines.iter().zip(expected) {
-            assert!(line.starts_with("2026-11-22T10:00:01 ") && line.contains(part), "{line}");
+            let of_link = part.contains("is down") || part.contains("is up") || part.contains("clock");
+            let time = if of_link { "2026-11-22T10:00:05 " } else { "2026-11-22T10:00:01 " };
+            assert!(line.starts_with(time) && line.contains(part), "{line}");
         }
         events.iter().for_each(fits);
     }
@@ -279,12 +287,19 @@ mod tests {
         check(|audit| audit.quality.drops += 3, &["lost "]);
         let outage = |until: Option<&str>| OutageEntry {
             interface: "eth\x1b0".to_owned(),
-            from: "2026-11-22T10:00:00.000000000Z".to_owned(),
+            from: "2026-11-22T10:00:05.000000000Z".to_owned(),
             until: until.map(str::to_owned),
         };
         check(|audit| audit.quality.outages.push(outage(None)), &[" is down"]);
-        check(|audit| audit.quality.outages.push(outage(Some("later"))), &["is down", "is up again"]);
-        let step = ClockStepEntry { before: "a".to_owned(), after: "b".to_owned(), seconds: "-3.5".to_owned() };
+        check(
+            |audit| audit.quality.outages.push(outage(Some("2026-11-22T10:00:05.500000000Z"))),
+            &["is down", "is up again"],
+        );
+        let step = ClockStepEntry {
+            before: "2026-11-22T10:00:08.500000000Z".to_owned(),
+            after: "2026-11-22T10:00:05.000000000Z".to_owned(),
+            seconds: "-3.5".to_owned(),
+        };
         check(|audit| audit.quality.clock_steps.push(step), &["the clock was set by -3.5 s"]);
     }
 

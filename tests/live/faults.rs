@@ -89,6 +89,28 @@ fn an_interface_that_stays_down_is_said_to_be() {
     assert!(gaps[0].as_str().unwrap().starts_with("veth0 has been down since 2"), "{gaps:?}");
 }
 
+/// Of two interfaces one is deleted: that is told at once, with its time, and the other is watched on.
+#[test]
+fn an_interface_that_is_deleted_is_told_while_others_are_watched() {
+    let Some(cable) = Cable::lay() else { return };
+    run("ip", &format!("-n {} link add second type veth peer name other", cable.receiver));
+    run("ip", &format!("-n {} link set second up", cable.receiver));
+    run("ip", &format!("-n {} link set other up", cable.receiver));
+    let (pack, json) = (cable.at("dns.toml"), cable.at("live.json"));
+    fs::write(&pack, PACK).unwrap();
+    let words = ["--pack", pack.to_str().unwrap(), "--json", json.to_str().unwrap(), "-i", "second"];
+    let watch = cable.watch(&[&CLEAN[..], &words].concat());
+    run("ip", &format!("-n {} link del second", cable.receiver));
+    until("the end of it", 10, || !told(&cable, "link").is_empty());
+    assert!(cable.replay(&["--topspeed"]).wait().unwrap().success());
+    ended(watch, 3);
+    let links = told(&cable, "link");
+    assert_eq!((links.len(), &links[0]["interface"], &links[0]["up"]), (1, &"second".into(), &false.into()));
+    let audit = cable.json("live.json");
+    assert_eq!(audit["quality"]["outages"][0]["from"], links[0]["at"]);
+    assert_eq!(audit["rows"][0]["status"], "confirmed");
+}
+
 #[test]
 fn an_interface_with_another_name_is_watched_on() {
     let Some(cable) = Cable::lay() else { return };

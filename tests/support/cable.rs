@@ -3,6 +3,7 @@
 //! unless `CI` is set: then they must be there.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,6 +38,8 @@ impl Cable {
         let name =
             |side: &str| format!("flowaudit-{}-{}-{side}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let cable = Self { sender: name("a"), receiver: name("b"), room: tempfile::tempdir().unwrap() };
+        // A watch that was started by root writes there as nobody in particular.
+        fs::set_permissions(cable.room.path(), fs::Permissions::from_mode(0o777)).unwrap();
         for side in [&cable.sender, &cable.receiver] {
             run("ip", &format!("netns add {side}"));
             // No neighbour discovery: only what the test sends is on the cable.

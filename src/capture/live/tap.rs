@@ -125,7 +125,8 @@ impl Tap {
             self.input.clock_steps.push(step);
         }
         let lost = self.lose(since, now);
-        let state = if self.is_open() { self.link.as_mut().and_then(Link::state) } else { None };
+        // An interface that is gone is down for good.
+        let state = if self.is_open() { self.link.as_mut().and_then(Link::state) } else { Some(LinkState::Down) };
         let fell = state.is_some_and(|state| tell(&mut self.input.outages, state, since, now));
         let name = self.link.as_ref().and_then(Link::name).filter(|name| *name != self.called);
         let renamed = name.is_some();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -30,10 +30,14 @@ pub(super) fn streams(needs: &Needs) -> Vec<PathBuf> {
 }
 
 /// Gives the outputs that are there already to the user who will replace them: in a directory like
-/// `/tmp` nobody else may. Only plain files with one name, so that no link leads elsewhere.
-pub(super) fn hand_over(outputs: &[PathBuf], user: Option<&Change>) {
+/// `/tmp` nobody else may. Only plain files with one name, so that no link leads elsewhere. And the directories
+/// that were made for outputs just now.
+pub(super) fn hand_over(needs: &Needs, user: Option<&Change>) {
     let Some(user) = user else { return };
-    for path in outputs {
+    for directory in &needs.made {
+        let _ = lchown(directory, Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+    }
+    for path in &needs.outputs {
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
         let plain = |file: &File| file.metadata().is_ok_and(|data| data.is_file() && data.nlink() == 1);
         if let Some(file) = opened.ok().filter(plain) {

@@ -19,7 +19,7 @@ pub(super) fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<Strin
         Err(reason) => Ok(format!("{name} not in force ({reason})")),
     };
     let wanted = user::wanted(arguments.user.as_deref()).map_err(Failure::Plain)?;
-    files::hand_over(&needs.outputs, wanted.as_ref());
+    files::hand_over(needs, wanted.as_ref());
     // Before the user is another one: only root may take from the bounding set.
     let bounded = bound();
     let uid = change(wanted.as_ref(), needs, asked == Some(Strictness::Strict));

@@ -48,6 +48,8 @@ pub struct Needs {
     pub outputs: Vec<PathBuf>,
     /// Directories in which files come and go: rotated logs, saved packets.
     pub folders: Vec<PathBuf>,
+    /// Those of them that were made just now.
+    pub made: Vec<PathBuf>,
     /// Whether one of the outputs is a bundle, which is a directory.
     pub bundle: bool,
     /// Whether the user's own programs will be run: they would inherit what the process may not do.
@@ -90,8 +92,8 @@ fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure>
 
 #[cfg(not(target_os = "linux"))]
 fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure> {
-    let Needs { reads: _, outputs: _, folders: _, bundle: _, programs: _, serves: _, sends: _, live: _, quiet: _ } =
-        needs;
+    let Needs { reads: _, outputs: _, folders: _, made: _, bundle: _, .. } = needs;
+    let Needs { programs: _, serves: _, sends: _, live: _, quiet: _, .. } = needs;
     match (arguments.sandbox, &arguments.user) {
         (Some(Strictness::Strict), _) | (_, Some(_)) => {
             Err(Failure::plain("--sandbox strict and --user: not available here; Linux has them"))

@@ -34,6 +34,14 @@ pub fn refusal(audit: &Audit) -> Option<String> {
     })
 }
 
+/// What is said last when everything has come, and which required rows nobody could wait for here.
+pub fn met(audit: &Audit) -> String {
+    let hidden = |row: &&RowResult| row.need == "required" && row.status == RowStatus::NotObservable;
+    let hidden = names(audit.rows.iter().filter(hidden));
+    let beside = if hidden.is_empty() { String::new() } else { format!("; this place cannot see {hidden}") };
+    format!("every required row is confirmed{beside}")
+}
+
 /// What is said last when the watch ended first.
 pub fn unmet(audit: &Audit) -> String {
     let rows = waiting(audit).unwrap_or_default();

@@ -10,13 +10,14 @@ mod flow_log;
 mod gate;
 mod list;
 mod outlets;
+mod places;
 mod reload;
 mod rotate;
 mod save;
 mod screen;
 mod telling;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use self::beside::{Backlog, beside};
 use self::flow_log::FlowLog;
 use self::outlets::Outlets;
 pub use self::outlets::{RunnerArguments, run as run_command};
+use self::places::{check_stdout, is_wanted, needs};
 use self::rotate::Rotation;
 use self::save::Saves;
 use self::screen::{Counters, Screen, Wish};
@@ -33,13 +35,12 @@ use self::telling::Telling;
 use super::audit::{flow_form, stop_on_signals};
 use super::exit::{self, Failure};
 use super::options;
-use super::report::{check_outputs, is_dash, outputs, write_all, write_files, write_one};
+use super::report::{is_dash, try_out, write_all, write_files, write_one};
 use super::sandbox::{self, Needs};
 use crate::audit::{Audit, Judged, judge};
 use crate::capture::live::{self, Live, LiveError};
 use crate::ledger::{self, InputState, Ledger, Observation};
 use crate::matrix::Matrix;
-use crate::report::atomic::directory_of;
 use crate::report::events::{self, Event, What};
 use crate::report::flows;
 use crate::wire::Frame;
@@ -53,13 +54,17 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
         return list::list();
     }
     let stdout_taken = check_stdout(arguments)?;
+    try_out(&needs(arguments).outputs)?;
     let site = options::site(&arguments.site)?;
     let matrix = Matrix::load(&site)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
     let mut watch = Watch::open(arguments, matrix, stdout_taken)?;
-    sandbox::confine(&arguments.sandbox, &Needs { reads: reload::reads(arguments, &site), ..needs(arguments) })?;
+    let made = watch.saves.as_ref().and_then(Saves::made);
+    let reads = reload::reads(arguments, &site);
+    sandbox::confine(&arguments.sandbox, &Needs { reads, made: made.into_iter().collect(), ..needs(arguments) })?;
+    reload::try_out(arguments, &site);
     let ending = watch.follow()?;
     // The terminal is given back before the report is printed on it; a closed one can show none.
     let gone = watch.telling.caller.is_gone() || watch.screen.as_ref().is_some_and(Screen::is_gone);
@@ -79,29 +84,6 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
         None => return Ok(exit::of_audit(&judged.audit, arguments.fail_on.into())),
     }
     Ok(code)
-}
-
-/// What is still to be done once the first packet was read. Interfaces, events and standard output are open.
-fn needs(arguments: &WatchArguments) -> Needs {
-    Needs {
-        outputs: outputs(&arguments.outputs, &[arguments.flows.as_deref(), arguments.outlets.metrics.as_deref()]),
-        serves: arguments.outlets.metrics_listen.is_some(),
-        sends: arguments.outlets.syslog.is_some(),
-        folders: rotated(arguments),
-        live: true,
-        quiet: arguments.look.quiet,
-        ..Needs::default()
-    }
-}
-
-/// Where reports and saved packets come and go.
-fn rotated(arguments: &WatchArguments) -> Vec<PathBuf> {
-    let all = if arguments.rotate.is_some() {
-        outputs(&arguments.outputs, &[arguments.flows.as_deref()])
-    } else {
-        Vec::new()
-    };
-    all.iter().map(|path| directory_of(path)).chain(arguments.save.clone()).collect()
 }
 
 /// Why the reading ended.
@@ -155,8 +137,8 @@ impl<'run> Watch<'run> {
             return Err(Failure::Plain(refusal));
         }
         let stop = stop_on_signals().map_err(|fault| Failure::plain(format!("cannot listen to signals: {fault}")))?;
+        let mut outlets = Outlets::open(arguments)?;
         let live = Live::open(&live_options(arguments)).map_err(|error| failure(&error))?;
-        let mut outlets = Outlets::open(arguments, &needs(arguments).outputs)?;
         let interfaces: Vec<String> = live.inputs(&InputState::Whole).0.into_iter().map(|input| input.path).collect();
         let mut screen = if stdout_taken { None } else { Screen::open(arguments, &interfaces, &matrix) };
         let mut telling = Telling::open(arguments, stdout_taken || screen.is_some())?;
@@ -319,7 +301,7 @@ impl<'run> Watch<'run> {
         let code = audit.exit_code(self.arguments.fail_on.into());
         match (self.arguments.until, gate::is_open(audit)) {
             (None, _) => (code, None),
-            (Some(_), true) => (0, Some("every required row is confirmed".to_owned())),
+            (Some(_), true) => (0, Some(gate::met(audit))),
             (Some(_), false) => (if code == 0 { 3 } else { code }, Some(gate::unmet(audit))),
         }
     }
@@ -330,26 +312,6 @@ fn take(ledger: &mut Ledger, saves: &mut Option<Saves>, frame: &Frame<'_>) {
     if let Some(saves) = saves {
         saves.keep(frame);
     }
-}
-
-/// Whether anybody wants something of the watch beside what it prints.
-fn is_wanted(arguments: &WatchArguments) -> bool {
-    let files = outputs(&arguments.outputs, &[arguments.flows.as_deref()]);
-    let bounded = arguments.until.is_some() || arguments.duration.is_some();
-    bounded || arguments.save.is_some() || !files.is_empty() || arguments.outlets.are_any()
-}
-
-/// Refuses two streams on one standard output; says whether data goes there.
-fn check_stdout(arguments: &WatchArguments) -> Result<bool, Failure> {
-    let dash = |path: Option<&Path>| path.is_some_and(is_dash);
-    let (events, flows) = (arguments.events.as_deref(), arguments.flows.as_deref());
-    check_outputs(&arguments.outputs, &[flows, events])?;
-    if dash(events) && dash(flows) {
-        return Err(Failure::plain("only one of --events and --flows can go to standard output (-)"));
-    }
-    // Two times one path: whether a report goes there is what the reports themselves refuse.
-    let report = check_outputs(&arguments.outputs, &[Some(Path::new("-"))]).is_err();
-    Ok(dash(events) || dash(flows) || report)
 }
 
 fn counters(live: &mut Live) -> Counters {

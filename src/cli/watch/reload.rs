@@ -1,5 +1,6 @@
 //! SIGHUP in, site and packs as they are now out. What is wrong with them is said, and those in force stay.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +28,24 @@ pub(super) fn on_signal() -> Result<Arc<AtomicBool>, Failure> {
 
 /// What will be read again: directories, since an editor puts another file in the place of the old one.
 pub(super) fn reads(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
-    let packs = site.packs.iter().chain(&site.baseline).map(PathBuf::from).filter(|pack| pack.is_file());
-    let files = arguments.site.site.iter().cloned().chain(packs);
-    let mut folders: Vec<PathBuf> = files.map(|file| directory_of(&file)).collect();
+    let mut folders: Vec<PathBuf> = files(arguments, site).iter().map(|file| directory_of(file)).collect();
     folders.sort();
     folders.dedup();
     folders
+}
+
+/// Says which of them SIGHUP will not be able to read again, now that this process is who it is.
+pub(super) fn try_out(arguments: &WatchArguments, site: &Site) {
+    for path in files(arguments, site) {
+        if let Err(fault) = File::open(&path) {
+            exit::say(&format!("note: {}: {fault}: SIGHUP will not be able to read it again", path.display()));
+        }
+    }
+}
+
+fn files(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
+    let packs = site.packs.iter().chain(&site.baseline).map(PathBuf::from).filter(|pack| pack.is_file());
+    arguments.site.site.iter().cloned().chain(packs).collect()
 }
 
 impl Watch<'_> {

@@ -40,6 +40,10 @@ pub(super) struct Saves {
     recent: Recent,
     waiting: Vec<(String, Instant)>,
     left_out: u64,
+    /// Findings whose packets were written over before they were asked for.
+    gone: u64,
+    /// Whether the directory was made by this watch.
+    is_new: bool,
     pub(super) whole: bool,
 }
 
@@ -51,6 +55,7 @@ impl Saves {
     pub(super) fn of(arguments: &WatchArguments) -> Result<Option<Self>, Failure> {
         let Some(folder) = &arguments.save else { return Ok(None) };
         let refused = |fault| Failure::plain(format!("--save {}: {fault}", folder.display()));
+        let is_new = !folder.exists();
         fs::create_dir_all(folder).map_err(refused)?;
         Ok(Some(Self {
             folder: folder.clone(),
@@ -59,8 +64,15 @@ impl Saves {
             recent: Recent::new(RECENT),
             waiting: Vec::new(),
             left_out: 0,
+            gone: 0,
+            is_new,
             whole: true,
         }))
+    }
+
+    /// The directory, if this watch made it.
+    pub(super) fn made(&self) -> Option<PathBuf> {
+        self.is_new.then(|| self.folder.clone())
     }
 
     /// Keeps a frame at hand.
@@ -100,14 +112,23 @@ impl Saves {
         if all && self.left_out > 0 {
             exit::say(&format!("note: --save: the packets of {} findings were left out of a flood", self.left_out));
         }
+        if all && self.gone > 0 {
+            exit::say(&format!(
+                "note: --save: the packets of {} findings were gone before they could be saved: too much passed meanwhile",
+                self.gone
+            ));
+        }
     }
 
     fn write_one(&mut self, seen: &Observation, judged: &Judged, index: usize, id: &str) {
-        let mut locator = Locator::new(seen, &packets::flows(judged, Some(index)));
+        let flows = packets::flows(judged, Some(index));
+        let mut locator = Locator::new(seen, &flows);
         self.recent.frames().for_each(|frame| locator.observe(&frame));
         let comments = packets::comments(seen, judged, &locator.finish(), Some(index));
         let chosen = || self.recent.frames().filter_map(|frame| Some((comments.get(&frame.place)?, frame)));
         if chosen().next().is_none() {
+            // What is missing has no packets.
+            self.gone = self.gone.saturating_add(u64::from(!flows.is_empty()));
             return;
         }
         let path = self.folder.join(format!("{id}-{}.pcapng", stamp(Timestamp::now())));

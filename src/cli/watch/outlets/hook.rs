@@ -40,11 +40,13 @@ pub(super) struct Hook {
 
 impl Hook {
     /// Begins the process that will run the program that `words` begin with, with the others as its
-    /// arguments; it becomes whom `sandbox` makes of a process that writes `outputs`.
+    /// arguments. It becomes whom `sandbox` names, else nobody in particular: never root for the sake of a place
+    /// where only root may write reports. To be called before packets can be captured, since what is open then
+    /// would be open there too.
     ///
     /// # Errors
     /// The process could not be begun, or may not be who it should.
-    pub(super) fn open(words: &[String], sandbox: &SandboxArguments, outputs: &[PathBuf]) -> Result<Self, Failure> {
+    pub(super) fn open(words: &[String], sandbox: &SandboxArguments) -> Result<Self, Failure> {
         let failure = |fault: io::Error| Failure::plain(format!("--on-finding: cannot begin its process: {fault}"));
         let mut command = Command::new(itself().map_err(failure)?);
         command.arg("run-command");
@@ -53,9 +55,6 @@ impl Hook {
         }
         if let Some(user) = &sandbox.user {
             command.arg("--user").arg(user);
-        }
-        for output in outputs {
-            command.arg("--output").arg(output);
         }
         command.arg("--").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
         // Signals of the terminal are for the watch, which tells it the end by closing the pipe.

@@ -11,6 +11,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::audit::Audit;
 use crate::cli::exit::{self, Failure};
@@ -45,6 +47,13 @@ impl Journal {
         let name = path.display();
         let refused = |fault: io::Error| Failure::plain(format!("cannot write {name}: {fault}"));
         let file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(refused)?;
+        // Two chains in one file would be neither.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|fault| match fault {
+            Errno::WOULDBLOCK => {
+                Failure::plain(format!("--journal {name}: another watch writes it; give another name"))
+            }
+            other => refused(other.into()),
+        })?;
         let there = journal::check(BufReader::new(&file)).map_err(refused)?;
         if let Some((line, what)) = &there.fault {
             let advice = "move it away, so that another one can begin";

@@ -10,7 +10,6 @@ mod runner;
 mod syslog;
 
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -55,11 +54,12 @@ struct Tally {
 }
 
 impl Outlets {
-    /// Opens what `arguments` name.
+    /// Opens what `arguments` name. To be called before the interfaces are opened: the process that runs the
+    /// user's command must not come by a socket from which it could read packets, or send some.
     ///
     /// # Errors
     /// Something cannot be opened.
-    pub fn open(arguments: &WatchArguments, outputs: &[PathBuf]) -> Result<Self, Failure> {
+    pub fn open(arguments: &WatchArguments) -> Result<Self, Failure> {
         let (arguments, sandbox) = (&arguments.outlets, &arguments.sandbox);
         let now = Instant::now();
         let started = Timestamp::now();
@@ -73,7 +73,7 @@ impl Outlets {
             begun: now,
             alerts: Alerts::new(arguments.alerts()),
             syslog: arguments.syslog.as_deref().map(Syslog::open).transpose()?,
-            hook: arguments.on_finding.as_ref().map(|words| Hook::open(&words.0, sandbox, outputs)).transpose()?,
+            hook: arguments.on_finding.as_ref().map(|words| Hook::open(&words.0, sandbox)).transpose()?,
             journal: arguments.journal.as_deref().map(Journal::open).transpose()?,
             page,
             server: arguments.metrics_listen.map(Server::open).transpose()?,

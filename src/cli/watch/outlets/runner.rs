@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
@@ -35,9 +34,6 @@ pub struct RunnerArguments {
     /// What the watch gives up
     #[command(flatten)]
     pub sandbox: SandboxArguments,
-    /// What the watch writes: it decides as whom both run
-    #[arg(long)]
-    pub output: Vec<PathBuf>,
     /// The command
     #[arg(last = true, required = true)]
     pub words: Vec<String>,
@@ -48,8 +44,7 @@ pub struct RunnerArguments {
 /// # Errors
 /// It cannot become who it should be.
 pub fn run(arguments: &RunnerArguments) -> Result<u8, Failure> {
-    let needs =
-        Needs { outputs: arguments.output.clone(), programs: true, live: true, quiet: true, ..Needs::default() };
+    let needs = Needs { programs: true, live: true, quiet: true, ..Needs::default() };
     sandbox::confine(&arguments.sandbox, &needs)?;
     let (sender, lines) = sync_channel(1024);
     let read = move || {

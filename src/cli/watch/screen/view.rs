@@ -350,6 +350,7 @@ mod tests {
     use crate::ledger::{self, Ledger};
     use crate::matrix::{Matrix, Site};
     use crate::report::escape;
+    use crate::report::events::between;
 
     const ROOT: &str = env!("CARGO_MANIFEST_DIR");
     const PLAIN: Palette = Palette { colour: false, unicode: true };
@@ -372,13 +373,16 @@ mod tests {
 
     /// The picture after `keys`.
     fn picture(audit: &Audit, keys: &[Key], size: (u16, u16), palette: Palette) -> Buffer {
+        let latest = "2026-11-22T10:02:31 AMS-05 confirmed -> partial: tcp/389 is open to 10.77.10.11";
         let (setting, facts) = figures(audit);
         let mut state = State::default();
         for key in keys {
             state.press(*key, audit, 5);
         }
-        let latest = "2026-11-22T10:02:31 AMS-05 confirmed -> partial: tcp/389 is open to 10.77.10.11";
-        let view = View { audit, setting: &setting, facts: &facts, state: &state, latest, said: None, palette };
+        drawn(&View { audit, setting: &setting, facts: &facts, state: &state, latest, said: None, palette }, size)
+    }
+
+    fn drawn(view: &View<'_>, size: (u16, u16)) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         terminal.draw(|frame| view.draw(frame)).unwrap().buffer.clone()
     }
@@ -426,18 +430,36 @@ mod tests {
         check("tests/golden/screen/ascii-80x24.txt", &text(&ascii));
     }
 
-    /// The picture in README is that of a capture which ships here.
+    /// The picture in README is that of a watch to which a capture came that ships here, with its figures and the
+    /// last thing that was told.
     #[test]
     fn the_picture_of_the_readme() {
         let options = capture::Options::default();
         let mut captures =
             capture::Capture::open(&[Path::new(ROOT).join("fixtures/d-blocked.pcap")], &options).unwrap();
         let mut ledger = Ledger::new(ledger::Options::default());
+        let matrix = Matrix::load(&Site::load(&format!("{ROOT}/fixtures/site.toml")).unwrap()).unwrap();
+        let before = judge(&ledger.settle(), &matrix).audit;
+        let (mut facts, mut counters, mut first) = (Facts::default(), Counters::default(), None);
         while let Some(frame) = captures.next().unwrap() {
+            let elapsed = u64::try_from(frame.at.since(*first.get_or_insert(frame.at))).unwrap();
+            facts.at(Duration::from_nanos(elapsed), counters);
+            counters.packets += 1;
+            counters.bytes += frame.bytes.len() as u64;
             ledger.observe(&frame);
         }
-        let matrix = Matrix::load(&Site::load(&format!("{ROOT}/fixtures/site.toml")).unwrap()).unwrap();
-        let picture = text(&picture(&judge(&ledger.settle(), &matrix).audit, &[], (100, 24), PLAIN));
+        facts.counters = counters;
+        let audit = judge(&ledger.settle(), &matrix).audit;
+        let latest = between(&before, &audit).last().unwrap().line();
+        let setting = Setting {
+            interfaces: "eth0".to_owned(),
+            limit: Some(Duration::from_secs(1800)),
+            gate: true,
+            windows: Setting::windows(&matrix),
+        };
+        let (audit, setting, facts, state) = (&audit, &setting, &facts, &State::default());
+        let view = View { audit, setting, facts, state, latest: &latest, said: None, palette: PLAIN };
+        let picture = text(&drawn(&view, (100, 24)));
         check("fixtures/watch.txt", &picture);
         let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
         assert!(
