@@ -19,7 +19,7 @@ use crate::wire::{Frame, Timestamp};
 pub(super) type Turn = (Timestamp, usize);
 
 /// Later than every turn.
-const NEVER: Turn = (Timestamp::from_nanoseconds(i64::MAX), usize::MAX);
+pub(super) const NEVER: Turn = (Timestamp::from_nanoseconds(i64::MAX), usize::MAX);
 
 /// All inputs, merged.
 pub(super) struct Merge {

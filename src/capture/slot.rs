@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::digest::Sink;
 use super::error::CaptureError;
 use super::inputs::{Door, Source};
-use super::merge::Turn;
+use super::merge::{NEVER, Turn};
 use super::pipe::Pipe;
 use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
@@ -147,7 +147,8 @@ impl Slot {
             due = due.max(head.at);
             (due, own) <= limit
         };
-        let behind = first.saturating_add(1).saturating_add(rest.iter().take_while(comes).count());
+        let more = if limit == NEVER { rest.len() } else { rest.iter().take_while(comes).count() };
+        let behind = first.saturating_add(1).saturating_add(more);
         self.account(first.saturating_add(1)..behind);
         self.current = behind.saturating_sub(1);
         first..behind

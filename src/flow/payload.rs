@@ -172,8 +172,7 @@ impl Payloads {
         if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) {
             self.held = self.held.saturating_sub(log.cost());
         }
-        let empty = |detail: &super::record::Detail| detail.claimed.is_none() && detail.retries == [None; 2];
-        if run.detail.as_deref().is_some_and(empty) {
+        if run.detail.as_deref().is_some_and(super::record::Detail::is_bare) {
             run.detail = None;
         }
     }
@@ -208,10 +207,14 @@ impl Payloads {
         if run.verdict == Verdict::OPEN && log.has_payload() {
             let over = is_over(log, transport);
             // Of a stream that nobody knows more bytes tell no more.
-            if (over || !log.is_foreign(from))
-                && let Some((verdict, claimed)) = self.decide(run, log, over)
-            {
-                run.conclude(verdict, claimed);
+            if over || !log.is_foreign(from) {
+                match self.decide(run, log, over) {
+                    Some((verdict, claimed)) => run.conclude(verdict, claimed),
+                    None => {
+                        let originator = super::direction::so_far(run);
+                        run.detail_mut().log.iter_mut().for_each(|log| log.asked = Some(originator));
+                    }
+                }
             }
         }
         self.release_if_done(run);

@@ -108,6 +108,8 @@ pub(super) struct Log {
     reached: Pair<Option<u32>>,
     /// Set once the stream of an end is found to be nothing that any recogniser knows, whatever follows.
     foreign: Pair<OnceLock<()>>,
+    /// The end that was taken for the originator when all of this was asked about and more was wanted.
+    pub(super) asked: Option<End>,
 }
 
 impl Log {
@@ -150,6 +152,7 @@ impl Log {
 
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
     pub(super) fn push(&mut self, arrival: Arrival<'_>) -> usize {
+        self.asked = None;
         let end = arrival.from;
         let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
         let bytes: Cow<'static, [u8]> = Cow::Owned(arrival.bytes.get(..room).unwrap_or(&arrival.bytes).to_vec());

@@ -31,8 +31,10 @@ impl Log {
     /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
     /// nothing further comes does a datagram that waits for more speak alone.
     pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
-        let mut open = false;
-        for (first, second) in self.pairs(originator) {
+        // Where nothing came since it was asked, only what speaks alone may say more.
+        let mut open = self.asked == Some(originator);
+        let fresh = (!open).then(|| self.pairs(originator));
+        for (first, second) in fresh.into_iter().flatten() {
             let foreign = match recognise(transport, datagram(first, false), datagram(second, false)) {
                 Progress::Known(known) => return Progress::Known(known),
                 Progress::Unknown => [first, second],

@@ -2,7 +2,7 @@
 //! for itself. What may be a router tells nothing. Every frame adds to a set or takes a card out of
 //! it, so that pieces merge into the whole whatever their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::CardSign;
@@ -20,7 +20,7 @@ type Card = (u32, Option<u16>, [u8; 6]);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cards {
     /// `None` for a card that may be a router's.
-    cards: BTreeMap<Card, Option<BTreeMap<IpAddr, FrameRef>>>,
+    cards: HashMap<Card, Option<BTreeMap<IpAddr, FrameRef>>, foldhash::fast::RandomState>,
     overrun: bool,
     /// The card that was last found to be a router's: nearly all that a mirror sees comes from one.
     router: Option<Card>,
