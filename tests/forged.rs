@@ -652,6 +652,34 @@ mod attacks {
         check("reset behind an answer that is lost", &[(true, 1001, 5091, 0x14)], false);
     }
 
+    /// Where a site says who plays a role by name alone, or says of one role only, nobody knows who a peer is: that
+    /// accuses nobody.
+    #[test]
+    fn peers_whom_nothing_names_are_not_accused() {
+        let by_name = "[site]\npacks=['ams']\n[features]\nexternal-sql=true\n[roles]\n\
+            ams-server='10.0.0.5'\nsql-server='sql1.corp.example'\n";
+        let alone = "[site]\npacks=['ams']\nbaseline=['windows-member']\n[roles]\nams-server='10.0.0.5'\n";
+        let options = b"\0\0\x1a\0\x06\x01\0\x20\0\x01\x02\0\x21\0\x01\x03\0\x22\0\x04\x04\0\x26\0\x01\xff";
+        let prelogin = [&b"\x12\x01\0\x2f\0\0\x01\0"[..], options, &[0; 13]].concat();
+        let ssh = b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n".to_vec();
+        let check = |what: &str, site: &str, port: u16, said: &[(bool, Vec<u8>)], expected: Verdict| {
+            let mut wire = Wire::default();
+            wire.tcp(1000, (CLIENT, 50_000), (DATABASE, port), said);
+            assert_eq!(wire.judge_by(site).flows[0].verdict, expected, "{what}");
+        };
+        check(
+            "a database by name, before its look-up",
+            by_name,
+            1433,
+            &[(true, prelogin.clone())],
+            Verdict::Unresolved,
+        );
+        check("no database on its port", by_name, 1433, &[(true, ssh.clone())], Verdict::Unexpected);
+        check("a database elsewhere", by_name, 1434, &[(true, prelogin)], Verdict::Unexpected);
+        check("Kerberos, and no controller is known", alone, 88, &[], Verdict::Unresolved);
+        check("a port of no controller", alone, 2222, &[(true, ssh)], Verdict::Unexpected);
+    }
+
     /// A sealed connection that was open before the capture.
     fn midstream(from: [u8; 4], port: u16) -> Wire {
         let mut wire = Wire::default();

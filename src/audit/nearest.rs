@@ -10,7 +10,7 @@ use super::verdict::{Case, Evidence};
 use super::words;
 use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Binding, Matrix, Played, Ports, RoleId, Row, RowId, Standing, name_matches};
+use crate::matrix::{Atom, Binding, Matrix, Played, Ports, Role, RoleId, Row, RowId, Standing, name_matches};
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -200,7 +200,15 @@ fn unnamed(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId, String)> 
         return Some(hinted);
     }
     let row = nameless(evidence, case).next()?;
-    Some((row, case.pen.write(|| words::no_name(case.flow))))
+    let (flow, mut refused) = (case.flow, evidence.names.refused());
+    let told = |known: &&crate::ledger::Binding| {
+        known.client == flow.originator.address && known.address == flow.responder.address && known.holds(flow.first)
+    };
+    let why = || match refused.find(told) {
+        Some(refused) => words::foreign_resolver(refused.resolver, refused.answer),
+        None => words::no_name(flow),
+    };
+    Some((row, case.pen.write(why)))
 }
 
 /// The row whose peer a resolver found at this address, when it told so to another client or at another time.
@@ -252,7 +260,7 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let facts = &case.facts;
     let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
     let row = fitting(matrix, case, move |row: &Row| {
-        let Standing::Unbound(role) = row.standing else { return false };
+        let Some(role) = unplayed(matrix, row) else { return false };
         let has = |row: &&Row| audited(row) && row.from.iter().chain(&row.to).any(|own| *own == role);
         if !audited(row) && !matrix.rows.iter().any(|row| has(&row)) {
             return false;
@@ -265,10 +273,23 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     })
     .next()?;
     let found = matrix.row(row)?;
-    let Standing::Unbound(role) = found.standing else { return None };
+    let role = unplayed(matrix, found)?;
     let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
     let title = matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
     Some((row, case.pen.write(|| words::nobody_plays(title, who, &found.id))))
+}
+
+/// The role at an end of this row that nobody plays, whether this vantage sees the row or not.
+fn unplayed(matrix: &Matrix, row: &Row) -> Option<RoleId> {
+    let nobody = |end: &[RoleId]| {
+        let bound = |role: &RoleId| matrix.role(*role).is_some_and(Role::is_bound);
+        if end.iter().any(bound) { None } else { end.first().copied() }
+    };
+    match row.standing {
+        Standing::Unbound(role) => Some(role),
+        Standing::NotObservable => nobody(&row.from).or_else(|| nobody(&row.to)),
+        Standing::Live | Standing::NotApplicable => None,
+    }
 }
 
 /// The rows that pass `test` with an atom of this service that the bytes do not contradict.

@@ -1,12 +1,15 @@
 //! The steps, in the only order in which each still may: user, capabilities, memory image, Landlock,
 //! seccomp. A step that fails ends a strict run; otherwise the line says what is missing.
 
+use std::fs::File;
+use std::path::PathBuf;
+
 use caps::{CapSet, Capability};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 
 use super::user::{self, Change};
 use super::{Needs, SandboxArguments, Strictness, calls, files};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{self, Failure};
 
 /// Enters the sandbox; the line says what holds.
 pub(super) fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure> {
@@ -24,6 +27,7 @@ pub(super) fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<Strin
     let bounded = bound();
     let uid = change(wanted.as_ref(), needs, asked == Some(Strictness::Strict));
     let uid = part("uid", uid)?;
+    say_unreadable(&needs.again);
     let capabilities = part("caps", no_capabilities(bounded))?;
     let dumps = part("core dumps", no_dumps())?;
     let parts = [
@@ -80,6 +84,15 @@ fn change(wanted: Option<&Change>, needs: &Needs, explicitly: bool) -> Result<St
                 fault.kind()
             );
             if explicitly { Err(reason) } else { Ok(format!("0 ({reason})")) }
+        }
+    }
+}
+
+/// Says what this process, being who it is now, will not be able to read again.
+fn say_unreadable(files: &[PathBuf]) {
+    for path in files {
+        if let Err(fault) = File::open(path) {
+            exit::say(&format!("note: {}: {fault}: it cannot be read again on SIGHUP", path.display()));
         }
     }
 }

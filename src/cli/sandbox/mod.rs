@@ -44,6 +44,8 @@ pub enum Strictness {
 pub struct Needs {
     /// Files, or everything in directories, that will be opened for reading.
     pub reads: Vec<PathBuf>,
+    /// Files among these that were read already, and may be read again.
+    pub again: Vec<PathBuf>,
     /// Files and bundles that will be written, under these names or beside them.
     pub outputs: Vec<PathBuf>,
     /// Directories in which files come and go: rotated logs, saved packets.
@@ -92,7 +94,7 @@ fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure>
 
 #[cfg(not(target_os = "linux"))]
 fn enter(arguments: &SandboxArguments, needs: &Needs) -> Result<String, Failure> {
-    let Needs { reads: _, outputs: _, folders: _, made: _, bundle: _, .. } = needs;
+    let Needs { reads: _, again: _, outputs: _, folders: _, made: _, bundle: _, .. } = needs;
     let Needs { programs: _, serves: _, sends: _, live: _, quiet: _, .. } = needs;
     match (arguments.sandbox, &arguments.user) {
         (Some(Strictness::Strict), _) | (_, Some(_)) => {

@@ -62,9 +62,9 @@ pub fn run(arguments: &WatchArguments) -> Result<u8, Failure> {
     }
     let mut watch = Watch::open(arguments, matrix, stdout_taken)?;
     let made = watch.saves.as_ref().and_then(Saves::made);
-    let reads = reload::reads(arguments, &site);
-    sandbox::confine(&arguments.sandbox, &Needs { reads, made: made.into_iter().collect(), ..needs(arguments) })?;
-    reload::try_out(arguments, &site);
+    let (reads, again) = (reload::reads(arguments, &site), reload::files(arguments, &site));
+    let made = made.into_iter().collect();
+    sandbox::confine(&arguments.sandbox, &Needs { reads, again, made, ..needs(arguments) })?;
     let ending = watch.follow()?;
     // The terminal is given back before the report is printed on it; a closed one can show none.
     let gone = watch.telling.caller.is_gone() || watch.screen.as_ref().is_some_and(Screen::is_gone);

@@ -1,6 +1,5 @@
 //! SIGHUP in, site and packs as they are now out. What is wrong with them is said, and those in force stay.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,16 +33,8 @@ pub(super) fn reads(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
     folders
 }
 
-/// Says which of them SIGHUP will not be able to read again, now that this process is who it is.
-pub(super) fn try_out(arguments: &WatchArguments, site: &Site) {
-    for path in files(arguments, site) {
-        if let Err(fault) = File::open(&path) {
-            exit::say(&format!("note: {}: {fault}: SIGHUP will not be able to read it again", path.display()));
-        }
-    }
-}
-
-fn files(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
+/// The files that SIGHUP reads again.
+pub(super) fn files(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
     let packs = site.packs.iter().chain(&site.baseline).map(PathBuf::from).filter(|pack| pack.is_file());
     arguments.site.site.iter().cloned().chain(packs).collect()
 }
