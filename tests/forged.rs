@@ -912,10 +912,10 @@ mod attacks {
     }
 
     /// What a SQL Server browser says to `client`, if it was asked, and the verdict on the flow to the port.
-    fn instance(asked: bool, client: [u8; 4], browser: [u8; 4], ports: &[&str]) -> Verdict {
+    fn instance(asked: &[u8], client: [u8; 4], browser: [u8; 4], ports: &[&str]) -> Verdict {
         let mut wire = Wire::default();
-        if asked {
-            wire.udp(0, (client, 4000), (browser, 1434), b"\x04AMS");
+        if !asked.is_empty() {
+            wire.udp(0, (client, 4000), (browser, 1434), asked);
         }
         for port in ports {
             let text = format!("ServerName;SQL1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;{port};;");
@@ -932,7 +932,7 @@ mod attacks {
         let mut wire = Wire::default();
         let text = format!("ServerName;DC1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;{PORT};;");
         let length = u16::try_from(text.len()).unwrap().to_le_bytes();
-        wire.udp(0, (CLIENT, 4000), (SERVER, 1434), b"\x04AMS");
+        wire.udp(0, (CLIENT, 4000), (SERVER, 1434), b"\x04AMS\0");
         wire.udp(20, (SERVER, 1434), (CLIENT, 4000), &[&[5], &length[..], text.as_bytes()].concat());
         wire.tcp(1000, (CLIENT, 50_000), (SERVER, PORT), &[]);
         assert_eq!(wire.verdict().0, Verdict::Unresolved);
@@ -940,14 +940,19 @@ mod attacks {
 
     #[test]
     fn instances_are_believed_of_the_browser_that_was_asked() {
-        assert_eq!(instance(true, CLIENT, DATABASE, &["49812"]), Verdict::Baseline);
+        const ASKED: &[u8] = b"\x04AMS\0";
+        for asked in [ASKED, b"\x04ams\0", b"\x03"] {
+            assert_eq!(instance(asked, CLIENT, DATABASE, &["49812"]), Verdict::Baseline, "{asked:?}");
+        }
         let forged = [
-            ("unasked", instance(false, CLIENT, DATABASE, &["49812"])),
-            ("other client", instance(true, OTHER, DATABASE, &["49812"])),
-            ("other server", instance(true, CLIENT, STRANGER, &["49812"])),
-            ("other port", instance(true, CLIENT, DATABASE, &["49813"])),
-            ("no plain number", instance(true, CLIENT, DATABASE, &["+49812"])),
-            ("two answers", instance(true, CLIENT, DATABASE, &["49812", "49813"])),
+            ("unasked", instance(b"", CLIENT, DATABASE, &["49812"])),
+            ("another instance was asked for", instance(b"\x04B\0", CLIENT, DATABASE, &["49812"])),
+            ("what was said is no question", instance(b"\x09", CLIENT, DATABASE, &["49812"])),
+            ("other client", instance(ASKED, OTHER, DATABASE, &["49812"])),
+            ("other server", instance(ASKED, CLIENT, STRANGER, &["49812"])),
+            ("other port", instance(ASKED, CLIENT, DATABASE, &["49813"])),
+            ("no plain number", instance(ASKED, CLIENT, DATABASE, &["+49812"])),
+            ("two answers", instance(ASKED, CLIENT, DATABASE, &["49812", "49813"])),
         ];
         for (what, verdict) in forged {
             assert_eq!(verdict, Verdict::Unresolved, "{what}");

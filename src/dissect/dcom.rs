@@ -42,7 +42,12 @@ pub fn bindings(client: &[u8], server: &[u8]) -> Vec<DcomBinding> {
     if contexts.is_empty() {
         return found;
     }
-    for answer in rpc::responses(server).iter().filter(|answer| contexts.contains(&answer.context)) {
+    // An answer to a call that the client did not make is none.
+    let calls: Vec<(u32, u16)> = rpc::requests(client).iter().map(|made| (made.call, made.context)).collect();
+    let asked = |answer: &&rpc::Response<'_>| {
+        contexts.contains(&answer.context) && calls.contains(&(answer.call, answer.context))
+    };
+    for answer in rpc::responses(server).iter().filter(asked) {
         for (host, port) in scan(&answer.stub) {
             let binding = DcomBinding { host, port, offset: answer.offset };
             if found.len() < BINDINGS && !found.contains(&binding) {
@@ -142,6 +147,37 @@ mod tests {
         let expected: Vec<(String, Option<u16>)> =
             expected.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
         assert_eq!(scan(&stub), expected);
+    }
+
+    /// IObjectExporter, version 0.
+    const EXPORTER: &[u8] = b"\xc4\xfe\xfc\x99\x60\x52\x1b\x10\xbb\xcb\0\xaa\0\x21\x34\x7a\0\0\0\0";
+    const SYNTAX: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+
+    fn pdu(kind: u8, call: u8, body: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(body.len() + 16).unwrap().to_le_bytes();
+        [&[5, 0, kind, 3, 0x10, 0, 0, 0], &length[..], &[0, 0, call, 0, 0, 0], body].concat()
+    }
+
+    /// A bind that was `granted` (0), the `calls` of requests, and one answer to call 2 that gives a binding.
+    fn check_calls(granted: u8, calls: &[u8], expected: usize) {
+        let bind = [&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], EXPORTER, SYNTAX].concat();
+        let bound = [&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0"[..], &[granted, 0, 0, 0], SYNTAX].concat();
+        let mut client = pdu(11, 1, &bind);
+        calls.iter().for_each(|call| client.extend(pdu(0, *call, &[0, 0, 0, 0, 0, 0, 4, 0, 1, 2, 3, 4])));
+        let given = [binding("10.0.0.6[59570]"), vec![0, 0, 9, 0, 0xff, 0xff, 0, 0, 0, 0]].concat();
+        let (entries, security) =
+            (u16::try_from(given.len() / 2).unwrap(), u16::try_from(given.len() / 2 - 4).unwrap());
+        let array = [&entries.to_le_bytes()[..], &security.to_le_bytes(), &given, &[0; 12]].concat();
+        let server = [pdu(12, 1, &bound), pdu(2, 2, &[&[0; 8][..], &array].concat())].concat();
+        assert_eq!(bindings(&client, &server).len(), expected, "{granted} {calls:?}");
+    }
+
+    #[test]
+    fn an_answer_belongs_to_a_call_of_the_client() {
+        check_calls(0, &[2], 1);
+        check_calls(0, &[3], 0);
+        check_calls(0, &[], 0);
+        check_calls(2, &[2], 0);
     }
 
     #[test]

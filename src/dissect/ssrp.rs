@@ -18,6 +18,26 @@ pub struct Instance {
     pub port: u16,
 }
 
+/// Which instances a question is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All of the host.
+    Every,
+    /// The one of this name.
+    One(String),
+}
+
+impl Asked {
+    /// Whether it is about the instance of this name; instance names know no case.
+    #[must_use]
+    pub fn means(&self, name: &str) -> bool {
+        match self {
+            Self::Every => true,
+            Self::One(asked) => asked.eq_ignore_ascii_case(name),
+        }
+    }
+}
+
 /// Whether a direction is an answer of the browser.
 pub(super) fn peek(prefix: &Prefix<'_>) -> Peek {
     match prefix.bytes.first() {
@@ -27,6 +47,17 @@ pub(super) fn peek(prefix: &Prefix<'_>) -> Peek {
         Some(5) if prefix.bytes.len() < 14 => short(prefix),
         Some(_) => Peek::Not,
         None => short(prefix),
+    }
+}
+
+/// What a question asks for (MC-SQLR 2.2.1 to 2.2.3): every instance, or the one of this name. `None` for what is no
+/// question about instances.
+#[must_use]
+pub fn asked(request: &[u8]) -> Option<Asked> {
+    match request {
+        [2 | 3] => Some(Asked::Every),
+        [4, name @ .., 0] => readable(name).map(Asked::One),
+        _ => None,
     }
 }
 
@@ -94,6 +125,16 @@ mod tests {
         let found: Vec<(String, u16)> = instances(&response).into_iter().map(|it| (it.name, it.port)).collect();
         let expected: Vec<(String, u16)> = expected.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect();
         assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn questions() {
+        assert_eq!(asked(b"\x02"), Some(Asked::Every));
+        assert_eq!(asked(b"\x04AMS\0"), Some(Asked::One("AMS".to_owned())));
+        assert!(Asked::One("AMS".to_owned()).means("ams") && !Asked::One("AMS".to_owned()).means("B"));
+        for other in [&b""[..], b"\x05", b"\x03\x03", b"\x04AMS", b"\x04A S\0", b"\x0f\x01AMS\0"] {
+            assert_eq!(asked(other), None, "{other:?}");
+        }
     }
 
     #[test]

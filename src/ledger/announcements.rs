@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::names::{Browsed, Names};
+use super::names::{Browsed, Browsing, Names};
 use super::{Announcement, Announcer};
+use crate::dissect::ssrp::{Asked, Instance};
 use crate::dissect::{dcom, epm};
 use crate::flow::{Conversation, DirectionBasis, Stream};
+use crate::wire::Timestamp;
 
 /// Port of the endpoint mapper.
 const MAPPER_PORT: u16 = 135;
@@ -81,22 +83,31 @@ fn of_stream(stream: &Stream) -> Vec<Announcement> {
 
 /// One question, one answer: a second and different one makes both worthless.
 fn of_browsers(browsing: &[Browsed]) -> Vec<Announcement> {
-    let mut asked = HashMap::new();
-    let mut answered: HashMap<_, (&Browsed, bool)> = HashMap::new();
+    let mut questions = HashMap::new();
+    let mut answered: HashMap<_, (&Browsed, &Asked, bool)> = HashMap::new();
     for message in browsing {
         let ends = (message.client, message.server);
-        if message.answer.is_none() {
-            asked.insert(ends, message.at);
-        } else if asked.get(&ends).is_some_and(|at| message.at.since(*at) <= PATIENCE) {
-            let (first, agreed) = answered.entry(ends).or_insert((message, true));
-            *agreed &= first.answer == message.answer;
+        match &message.said {
+            Browsing::Question(asked) => {
+                questions.insert(ends, (message.at, asked));
+            }
+            Browsing::Answer(_) => {
+                let in_time = |(at, _): &&(Timestamp, &Asked)| message.at.since(*at) <= PATIENCE;
+                let Some((_, asked)) = questions.get(&ends).filter(in_time) else { continue };
+                let (first, _, agreed) = answered.entry(ends).or_insert((message, asked, true));
+                *agreed &= first.said == message.said;
+            }
         }
     }
-    answered.into_values().filter(|(_, agreed)| *agreed).flat_map(|(answer, _)| of_answer(answer)).collect()
+    let agreed = answered.into_values().filter(|(.., agreed)| *agreed);
+    agreed.flat_map(|(answer, asked, _)| of_answer(answer, asked)).collect()
 }
 
-fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + use<'_> {
-    answer.answer.iter().flatten().map(|instance| Announcement {
+/// What an answer says of the instances that were asked for.
+fn of_answer(answer: &Browsed, asked: &Asked) -> Vec<Announcement> {
+    let Browsing::Answer(instances) = &answer.said else { return Vec::new() };
+    let meant = instances.iter().filter(|instance| asked.means(&instance.name));
+    let announcement = |instance: &Instance| Announcement {
         client: answer.client.0,
         server: answer.server.0,
         elsewhere: None,
@@ -105,5 +116,6 @@ fn of_answer(answer: &Browsed) -> impl Iterator<Item = Announcement> + use<'_> {
         interface: instance.name.clone(),
         at: answer.at,
         frame: answer.frame,
-    })
+    };
+    meant.map(announcement).collect()
 }

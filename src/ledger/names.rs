@@ -14,7 +14,7 @@ use lookup::{Lookup, pair};
 
 use super::{Binding, Resolution, ResolutionResult};
 use crate::dissect::dns::{self, Message, Reached};
-use crate::dissect::ssrp::{self, Instance};
+use crate::dissect::ssrp::{self, Asked, Instance};
 use crate::flow::{Sighting, Stream};
 use crate::wire::{FrameRef, Timestamp};
 
@@ -101,14 +101,21 @@ struct Answer {
     reached: Vec<Reached>,
 }
 
-/// One message to or of a SQL Server browser; `answer` is `None` for a question.
+/// One message to or of a SQL Server browser.
 #[derive(Clone, Debug)]
 pub(super) struct Browsed {
     pub(super) at: Timestamp,
     pub(super) frame: FrameRef,
     pub(super) client: End,
     pub(super) server: End,
-    pub(super) answer: Option<Vec<Instance>>,
+    pub(super) said: Browsing,
+}
+
+/// A question for instances, or an answer that lists some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Browsing {
+    Question(Asked),
+    Answer(Vec<Instance>),
 }
 
 /// Whether datagrams of this port may speak of names.
@@ -135,12 +142,13 @@ impl Names {
             if self.browsing_overrun {
                 return;
             }
-            self.browsing.push(if source.1 == BROWSER_PORT {
-                let answer = Some(ssrp::instances(payload));
-                Browsed { at, frame, client: destination, server: source, answer }
-            } else {
-                Browsed { at, frame, client: source, server: destination, answer: None }
-            });
+            if source.1 == BROWSER_PORT {
+                let said = Browsing::Answer(ssrp::instances(payload));
+                self.browsing.push(Browsed { at, frame, client: destination, server: source, said });
+            } else if let Some(asked) = ssrp::asked(payload) {
+                let said = Browsing::Question(asked);
+                self.browsing.push(Browsed { at, frame, client: source, server: destination, said });
+            }
         }
     }
 
