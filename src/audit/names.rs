@@ -247,6 +247,9 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
 /// browsers send such a hello without anything in it. It proves no more than DNS does.
 fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     let (flow, borne, pen) = (case.flow, case.borne, case.pen);
+    if outer.name == bound.name && payload::is_lossy(flow) {
+        return Graded::undecided(pen.write(|| words::lost(flow)));
+    }
     if outer.name == bound.name {
         return Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)));
     }

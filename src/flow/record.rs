@@ -41,10 +41,8 @@ pub(super) struct Ending {
     answered: bool,
 }
 
-/// One run of a conversation. It begins with a line of the cache, so that a packet waits for two of them and not
-/// for three.
+/// One run of a conversation.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(super) struct Run<A> {
     pub(super) key: Key<A>,
     pub(super) first: Timestamp,
