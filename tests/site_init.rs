@@ -49,6 +49,14 @@ mod program {
         assert!(guessed.contains("#     \"sts.lab-idp.test\", "), "{guessed}");
         ran(&["audit", "-s", &text(&draft), "absent.pcap"], 2, "draft = true");
         ran(&["site", "check", &text(&draft)], 0, "draft");
+        // A draft may be made anew; a site that somebody corrected is not overwritten.
+        ran(&["site", "init", &text(&lab.join("a-clean.pcap")), "-o", &text(&draft)], 0, "read it");
+        let corrected = room.path().join("corrected.toml");
+        for text_there in [guessed.replace("draft = true", ""), "something else".to_owned()] {
+            std::fs::write(&corrected, &text_there).unwrap();
+            ran(&["site", "init", &text(&lab.join("a-clean.pcap")), "-o", &text(&corrected)], 2, "no draft");
+            assert_eq!(std::fs::read_to_string(&corrected).unwrap(), text_there);
+        }
         let site = room.path().join("site.toml");
         std::fs::write(&site, guessed.replace("draft = true", "")).unwrap();
         violations_stay(&lab, &site, &room.path().join("flows.csv"));

@@ -67,7 +67,8 @@ fn parse(text: &str) -> Result<Conversation, String> {
     let mut words = text.split_whitespace();
     let mut next = |what: &str| words.next().ok_or_else(|| format!("{what} is missing"));
     let transport = next("the transport")?;
-    let transport = Transport::from_name(transport).ok_or_else(|| format!("unknown transport {transport}"))?;
+    let transport = Transport::from_name(&transport.to_ascii_lowercase())
+        .ok_or_else(|| format!("unknown transport {transport}"))?;
     let originator = end(next("the source")?)?;
     let arrow = next("the arrow")?;
     if !matches!(arrow, "->" | "→") {
@@ -76,7 +77,7 @@ fn parse(text: &str) -> Result<Conversation, String> {
     let responder = end(next("the destination")?)?;
     let mut recognised = Recognised::default();
     for word in words {
-        match Application::from_name(word) {
+        match Application::from_name(&word.to_ascii_lowercase()) {
             Some(application) => recognised.application = Some(application),
             None if word.contains('.') => {
                 let name = word.strip_suffix('.').unwrap_or(word).to_ascii_lowercase();

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{SiteCheckArguments, SiteCommand, SiteInitArguments};
 use super::exit::{self, Failure};
@@ -26,6 +26,7 @@ pub fn run(command: &SiteCommand) -> Result<u8, Failure> {
 }
 
 fn init(arguments: &SiteInitArguments) -> Result<u8, Failure> {
+    arguments.output.iter().try_for_each(|path| spare(path))?;
     let usual = Site::default();
     let names = if arguments.pack.is_empty() { usual.packs } else { arguments.pack.clone() };
     let packs = load(&names)?;
@@ -43,6 +44,16 @@ fn init(arguments: &SiteInitArguments) -> Result<u8, Failure> {
     }
     exit::say("the site is a guess: read it, correct it, then take the line `draft = true` out");
     Ok(0)
+}
+
+/// Refuses to put a guess in the place of a site that somebody has read and corrected.
+fn spare(path: &Path) -> Result<(), Failure> {
+    let is_empty = std::fs::metadata(path).map_or(true, |found| !found.is_file() || found.len() == 0);
+    if is_empty || Site::load(&path_text(path)?).is_ok_and(|site| site.draft.is_some()) {
+        return Ok(());
+    }
+    let advice = "give another name, or move it away";
+    Err(Failure::plain(format!("{}: it is there, and no draft: {advice}", path.display())))
 }
 
 fn load(names: &[String]) -> Result<Vec<Pack>, Faults> {

@@ -127,27 +127,28 @@ Examples:
   flowaudit watch --list                                      which interfaces there are
   flowaudit watch -i eth0 -s site.toml                        until Ctrl-C, then the report
   flowaudit watch -i eth0 -s site.toml --for 30m --until confirmed --json audit.json
-  flowaudit watch -i eth0 -s site.toml --plain --flows flows.csv --rotate 24h --keep 30 --save packets
+  flowaudit watch -i eth0 -s site.toml --flows flows.csv --rotate 24h --keep 30 --save packets
 
-On a terminal a screen: the rows as they come out, what is blocked and why, findings, losses and rates;
-? explains the keys. Otherwise, with --plain or with -q, no screen: one line on standard output for each
-row that comes out differently and each finding (-q: none). At the end the report, which is that of
+On a terminal a screen: the rows as they come out, what is blocked and why, findings, losses and rates; \
+? explains the keys. Otherwise, with --plain or with -q, no screen: one line on standard output for each \
+row that comes out differently and each finding (-q: none). At the end the report, which is that of \
 `flowaudit audit` over the same packets.
 
-For weeks: memory stays within --max-flows and --forget, --rotate and --keep write reports and flow logs anew,
+For weeks: memory stays within --max-flows and --forget, --rotate and --keep write reports and flow logs anew, \
 --save keeps the packets behind findings, and SIGHUP reads site and packs again. There is a unit for systemd.
 
 Capturing needs root or the capability CAP_NET_RAW:
   sudo setcap cap_net_raw=ep /path/to/flowaudit
 
 Exit codes:
-  0  nothing to report, and the evidence is complete; with --until confirmed: every required row is
-     confirmed, whatever else the report says
+  0  nothing to report, and the evidence is complete;
+     with --until confirmed: every required row is confirmed, whatever else is found
   1  findings (of at least the gravity of --fail-on)
   2  could not run, or could not write a report
-  3  no findings, but the evidence is incomplete: no packets, packets lost, an interface that went
-     away or was down, a clock that was set, flows that could not be decided, rows whose time is not
-     over or that nobody plays, a signal before --for or --until was over";
+  3  no findings, but the evidence is incomplete: no packets, packets lost,
+     an interface that went away or was down, a clock that was set,
+     flows that could not be decided, rows whose time is not over or that
+     nobody plays, a signal before --for or --until was over";
 
 #[cfg(test)]
 mod tests {
