@@ -16,7 +16,7 @@ use super::verdict::{self, Evidence, Judgement};
 use super::{Kind, role_words, words};
 use crate::flow::Conversation;
 use crate::ledger::Observation;
-use crate::matrix::{Facts, Faults, Matrix, Peer, Ports, RoleId, Row, RowId, Standing};
+use crate::matrix::{Facts, Faults, Matrix, Peer, RoleId, Row, RowId, Standing};
 
 /// Why a flow has its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -159,7 +159,7 @@ fn static_cells(matrix: &Matrix, row: &Row, facts: &Facts<'_>, documents: Docume
     let port = if transport {
         same.clone().any(|atom| atom.ports.contains(facts.port))
     } else {
-        row.atoms.iter().any(|atom| matches!(atom.ports, Ports::Ranges(_)) && atom.ports.contains(facts.port))
+        row.atoms.iter().any(|atom| atom.ports.lists(facts.port))
     };
     let is = |fits: bool| if fits { "is" } else { "is not" };
     cells.push(Cell {

@@ -237,21 +237,22 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         let names = || known().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
         return Graded::undecided(pen.write(|| words::shared_address(flow.responder.address, &names())));
     }
-    if payload::is_lossy(flow) {
-        return Graded::undecided(pen.write(|| words::lost(flow)));
+    by_dns_alone(bound, case, minimum)
+}
+
+fn by_dns_alone(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
+    if payload::is_lossy(case.flow) {
+        return Graded::undecided(case.pen.write(|| words::lost(case.flow)));
     }
-    Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)))
+    Graded::at_least(minimum, Basis::Dns, case.pen.write(|| words::dns_only(&bound.name, bound.answer)))
 }
 
 /// DNS gave the name, and the flow names another one outside of an encrypted hello, which then should be it too:
 /// browsers send such a hello without anything in it. It proves no more than DNS does.
 fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     let (flow, borne, pen) = (case.flow, case.borne, case.pen);
-    if outer.name == bound.name && payload::is_lossy(flow) {
-        return Graded::undecided(pen.write(|| words::lost(flow)));
-    }
     if outer.name == bound.name {
-        return Graded::at_least(minimum, Basis::Dns, pen.write(|| words::dns_only(&bound.name, bound.answer)));
+        return by_dns_alone(bound, case, minimum);
     }
     if borne.bound.iter().chain(&borne.pushed_out).chain(&borne.told).any(|known| known.name == outer.name) {
         return Graded::absent();

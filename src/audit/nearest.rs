@@ -10,7 +10,7 @@ use super::verdict::{Case, Evidence};
 use super::words;
 use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Binding, Matrix, Played, Ports, Role, RoleId, Row, RowId, Standing, name_matches};
+use crate::matrix::{Atom, Binding, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -167,8 +167,7 @@ fn plays(end: &Played<'_>, roles: &[RoleId]) -> bool {
 /// The same application elsewhere, or the same port over another transport, is nearer.
 fn affinity(spoken: Option<Application>, port: u16, atom: &Atom) -> u8 {
     let same = spoken.is_some_and(|seen| atom.application.is_some_and(|documented| seen.fulfils(documented)));
-    // An atom that lists no port lists none of them.
-    let port = matches!(atom.ports, Ports::Ranges(_)) && atom.ports.contains(port) && port != 0;
+    let port = atom.ports.lists(port) && port != 0;
     u8::from(same).saturating_mul(2).saturating_add(u8::from(port))
 }
 
@@ -260,7 +259,7 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     let facts = &case.facts;
     let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
     let row = fitting(matrix, case, move |row: &Row| {
-        let Some(role) = unplayed(matrix, row) else { return false };
+        let Some(role) = matrix.unplayed(row) else { return false };
         let has = |row: &&Row| audited(row) && row.from.iter().chain(&row.to).any(|own| *own == role);
         if !audited(row) && !matrix.rows.iter().any(|row| has(&row)) {
             return false;
@@ -273,23 +272,10 @@ fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
     })
     .next()?;
     let found = matrix.row(row)?;
-    let role = unplayed(matrix, found)?;
+    let role = matrix.unplayed(found)?;
     let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
     let title = matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
     Some((row, case.pen.write(|| words::nobody_plays(title, who, &found.id))))
-}
-
-/// The role at an end of this row that nobody plays, whether this vantage sees the row or not.
-fn unplayed(matrix: &Matrix, row: &Row) -> Option<RoleId> {
-    let nobody = |end: &[RoleId]| {
-        let bound = |role: &RoleId| matrix.role(*role).is_some_and(Role::is_bound);
-        if end.iter().any(bound) { None } else { end.first().copied() }
-    };
-    match row.standing {
-        Standing::Unbound(role) => Some(role),
-        Standing::NotObservable => nobody(&row.from).or_else(|| nobody(&row.to)),
-        Standing::Live | Standing::NotApplicable => None,
-    }
 }
 
 /// The rows that pass `test` with an atom of this service that the bytes do not contradict.

@@ -171,7 +171,7 @@ impl<'site> Compiler<'site> {
                 } else if !observable(vantage, &seen_at, &from, &to) {
                     Standing::NotObservable
                 } else {
-                    nobody(roles, &from).or_else(|| nobody(roles, &to)).map_or(Standing::Live, Standing::Unbound)
+                    unplayed(roles, (&from, &to)).map_or(Standing::Live, Standing::Unbound)
                 };
                 rows.push(Row {
                     id: row.id.clone(),
@@ -294,7 +294,11 @@ fn observable(vantage: Option<RoleId>, seen_at: &[RoleId], from: &[RoleId], to: 
     from.is_empty() || to.is_empty() || from.contains(&vantage) || to.contains(&vantage)
 }
 
-/// The role to name when nobody plays any role of this end.
+/// The role to name when nobody plays any role of one of these ends.
+pub(super) fn unplayed(roles: &[Role], (from, to): (&[RoleId], &[RoleId])) -> Option<RoleId> {
+    nobody(roles, from).or_else(|| nobody(roles, to))
+}
+
 fn nobody(roles: &[Role], end: &[RoleId]) -> Option<RoleId> {
     let bound = |id: &RoleId| roles.get(super::index::as_index(id.0)).is_some_and(Role::is_bound);
     if end.iter().any(bound) { None } else { end.first().copied() }

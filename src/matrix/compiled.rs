@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
+use super::compile::unplayed;
 use super::index::{Index, Played, as_index};
 use super::model::{
-    Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Waiver,
+    Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Standing, Waiver,
 };
 
 /// Packs resolved against a site. The fields are for reading: the look-up is built from them once.
@@ -151,6 +152,14 @@ impl Matrix {
         self.row(id.row)?.atoms.get(usize::from(id.atom))
     }
 
+    /// The role at an end of this row that nobody plays, whether the vantage sees the row or not; none of a row whose
+    /// feature is off.
+    #[must_use]
+    pub fn unplayed(&self, row: &Row) -> Option<RoleId> {
+        let live = row.standing != Standing::NotApplicable;
+        if live { unplayed(&self.roles, (&row.from, &row.to)) } else { None }
+    }
+
     /// Whether `peer` plays `role`, and how. An address that is listed wins over a name.
     #[must_use]
     pub fn plays(&self, peer: &Peer<'_>, role: RoleId) -> Option<Binding> {
@@ -221,7 +230,7 @@ mod tests {
 
     use super::super::addresses::joined;
     use super::super::index_rows::Side;
-    use super::super::model::{Atom, Need, Ports, Severity, Standing};
+    use super::super::model::{Atom, Need, Ports, Severity};
     use super::*;
     use crate::wire::Transport;
 

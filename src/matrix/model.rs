@@ -107,8 +107,14 @@ impl Ports {
     pub fn contains(&self, port: u16) -> bool {
         match self {
             Self::Any => true,
-            Self::Ranges(ranges) => ranges.iter().any(|range| range.contains(&port)),
+            Self::Ranges(_) => self.lists(port),
         }
+    }
+
+    /// Whether `port` is named by them: who takes any port names none.
+    #[must_use]
+    pub fn lists(&self, port: u16) -> bool {
+        matches!(self, Self::Ranges(ranges) if ranges.iter().any(|range| range.contains(&port)))
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::Watch;
 use super::beside::beside;
 use super::flow_log::{FlowLog, Lines};
 use super::rotate::{Rotation, stamped};
+use super::{SHARE, Watch};
 use crate::audit::{FlowVerdict, Judged};
 use crate::cli::report::{is_dash, outputs, write_files};
 use crate::ledger::{InputState, Observation};
@@ -33,7 +33,8 @@ impl Watch<'_> {
                 log.add(&Lines { seen, judged, matrix, which: &folded });
             }
         });
-        self.rest(begun);
+        // Beside the rest from judging, not in its place.
+        self.due = self.due.max(Instant::now()) + begun.elapsed().saturating_mul(SHARE);
     }
 
     /// Saves the packets behind the findings that are due, or behind all that wait.

@@ -278,13 +278,8 @@ impl<'run> Watch<'run> {
         self.outlets.changed(&mut self.telling, changes);
         self.told = judged.audit.clone();
         self.stale = false;
-        self.rest(begun);
-        (observation, judged)
-    }
-
-    /// Has what took since `begun` be followed by enough time for reading.
-    fn rest(&mut self, begun: Instant) {
         self.due = Instant::now() + SHORTEST.max(begun.elapsed().saturating_mul(SHARE));
+        (observation, judged)
     }
 
     /// Says which interfaces were given another name: they are watched all the same.

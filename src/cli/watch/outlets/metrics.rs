@@ -24,11 +24,6 @@ pub(super) fn write(path: &Path, page: &str) -> io::Result<()> {
     temporary.persist(path).map(drop).map_err(|fault| fault.error)
 }
 
-/// Whether a page could be written there.
-pub(super) fn try_out(path: &Path) -> io::Result<()> {
-    temporary(path).map(drop)
-}
-
 fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile<File>> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The collector reads names that end in `.prom` only, and must not meet a page that is half there.

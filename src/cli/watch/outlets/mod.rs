@@ -64,11 +64,6 @@ impl Outlets {
         let now = Instant::now();
         let started = Timestamp::now();
         let page = arguments.metrics.clone().map(|path| Page { path, due: now });
-        if let Some(page) = &page {
-            // What cannot be written is said now, and not when nobody looks any more.
-            let refused = |fault| Failure::plain(format!("cannot write {}: {fault}", page.path.display()));
-            metrics::try_out(&page.path).map_err(refused)?;
-        }
         Ok(Self {
             begun: now,
             alerts: Alerts::new(arguments.alerts()),
