@@ -32,6 +32,7 @@ mod compress;
 mod digest;
 mod error;
 mod filter;
+mod heads;
 mod inputs;
 #[cfg(all(feature = "live", unix))]
 pub mod live;

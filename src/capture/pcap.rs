@@ -2,7 +2,8 @@
 //! and the "modified" variant with longer record headers. A file header and records in, one packet
 //! at a time out. Believes no length further than the bytes that are there.
 
-use super::reader::{Fault, Head, Interface, LISTED, longest_packet};
+use super::heads::Heads;
+use super::reader::{Fault, Head, Interface, longest_packet};
 use super::source::Blocks;
 use crate::wire::{Course, LinkType, Timestamp};
 
@@ -163,29 +164,33 @@ impl Pcap {
 
     /// Lists the packets behind the one stepped to, as far as their records are whole and plain in the
     /// block; whatever is not is for the next step to judge.
-    pub(super) fn list(&mut self, blocks: &Blocks, heads: &mut Vec<Head>) {
-        let Some(first) = heads.last().copied().filter(|_| !self.modified && self.lengths == Lengths::Captured) else {
+    pub(super) fn list(&mut self, blocks: &Blocks, heads: &mut Heads) {
+        if self.modified || self.lengths != Lengths::Captured {
             return;
-        };
-        let mut rest = blocks.rest().get(self.pending..).unwrap_or_default();
+        }
+        let (mut rest, mut number) = (blocks.rest().get(self.pending..).unwrap_or_default(), self.number);
         let mut position = blocks.position().wrapping_add(self.pending);
-        while heads.len() < LISTED {
+        heads.fill(|head| {
             let Some((&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], behind)) = rest.split_first_chunk::<RECORD>()
             else {
-                break;
+                return false;
             };
             let captured = read([i, j, k, l], self.big_endian);
             let length = captured as usize;
             if captured > self.longest || length > behind.len() {
-                break;
+                return false;
             }
-            let at = self.time(read([a, b, c, d], self.big_endian), read([e, f, g, h], self.big_endian));
-            self.number = self.number.saturating_add(1);
-            let (number, wire_length) = (self.number, read([m, n, o, p], self.big_endian));
-            heads.push(Head { at, number, from: position.wrapping_add(RECORD), length, wire_length, ..first });
+            number = number.saturating_add(1);
+            head.at = self.time(read([a, b, c, d], self.big_endian), read([e, f, g, h], self.big_endian));
+            head.number = number;
+            head.from = position.wrapping_add(RECORD);
+            head.length = length;
+            head.wire_length = read([m, n, o, p], self.big_endian);
             rest = behind.get(length..).unwrap_or_default();
             position = position.wrapping_add(RECORD).wrapping_add(length);
-        }
+            true
+        });
+        self.number = number;
         self.pending = position.wrapping_sub(blocks.position());
     }
 

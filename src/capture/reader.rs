@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::compress::Unpacker;
+use super::heads::Heads;
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::recognise::{Kind, WANTED, recognise};
@@ -115,9 +116,6 @@ pub(super) enum Refusal {
     Other(Fault, &'static str),
 }
 
-/// Packets listed at once.
-pub(super) const LISTED: usize = 64;
-
 /// A capture being read.
 pub(super) struct Reader {
     blocks: Blocks,
@@ -164,9 +162,9 @@ impl Reader {
         Ok(Self { blocks, format, fault: None })
     }
 
-    /// Lists the next packets in `heads`, at most [`LISTED`]: at least one, and further ones as far as
+    /// Lists the next packets in `heads`: at least one, and further ones as far as
     /// they lie in the same block already, so that nothing waits. False at the end.
-    pub(super) fn list(&mut self, heads: &mut Vec<Head>) -> Result<bool, Fault> {
+    pub(super) fn list(&mut self, heads: &mut Heads) -> Result<bool, Fault> {
         heads.clear();
         if let Some(fault) = self.fault.take() {
             return Err(fault);

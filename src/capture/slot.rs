@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use super::batch::Batch;
 use super::digest::Sink;
 use super::error::CaptureError;
+use super::heads::Heads;
 use super::inputs::{Door, Source};
 use super::merge::{NEVER, Turn};
 use super::pipe::Pipe;
@@ -19,6 +20,10 @@ use super::source::{BLOCK, Blocks, Origin, PEEK};
 use super::taps::Taps;
 use crate::ledger::{Input, InputState};
 use crate::wire::{LinkType, Timestamp};
+
+/// The ends of packet time.
+const EARLIEST: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
+const LATEST: Timestamp = Timestamp::from_nanoseconds(i64::MAX);
 
 /// One input while it is read.
 pub(super) struct Slot {
@@ -33,7 +38,7 @@ pub(super) struct Slot {
     /// The first packet was read already, when the input was opened.
     primed: bool,
     /// The packets listed last, and which of them was stepped to.
-    heads: Vec<Head>,
+    heads: Heads,
     current: usize,
     /// Link type of the first packet, where it was looked up.
     link: Option<LinkType>,
@@ -54,11 +59,11 @@ impl Slot {
             first: None,
             reader: None,
             primed: false,
-            heads: Vec::new(),
+            heads: Heads::default(),
             current: 0,
             link: None,
             taps: Vec::new(),
-            due: Timestamp::from_nanoseconds(i64::MIN),
+            due: EARLIEST,
             input,
         }
     }
@@ -111,7 +116,7 @@ impl Slot {
         {
             (self.first, self.link) = (Some(head.at), Some(head.link));
         }
-        self.heads = Vec::new();
+        self.heads = Heads::default();
         Ok(())
     }
 
@@ -222,12 +227,14 @@ impl Slot {
         let stepped = self.heads.get(range).unwrap_or_default();
         self.input.packets = self.input.packets.wrapping_add(stepped.len() as u64);
         self.due = stepped.iter().fold(self.due, |due, head| due.max(head.at));
-        let mut span = self.input.first.zip(self.input.last);
+        let (mut first, mut last) = (self.input.first.unwrap_or(LATEST), self.input.last.unwrap_or(EARLIEST));
         for head in stepped.iter().filter(|head| head.timed) {
-            let (first, last) = span.unwrap_or((head.at, head.at));
-            span = Some((first.min(head.at), last.max(head.at)));
+            (first, last) = (first.min(head.at), last.max(head.at));
         }
-        (self.input.first, self.input.last) = span.unzip();
+        // Of packets without a time there is no span.
+        if first <= last {
+            (self.input.first, self.input.last) = (Some(first), Some(last));
+        }
     }
 
     #[cold]

@@ -48,8 +48,8 @@ pub enum Progress {
 #[must_use]
 pub fn recognise(transport: Transport, originator: Prefix<'_>, responder: Prefix<'_>) -> Progress {
     let table = match transport {
-        Transport::TCP => TCP,
-        Transport::UDP => UDP,
+        Transport::TCP => &TCP,
+        Transport::UDP => &UDP,
         _ => return Progress::Unknown,
     };
     let (first, second) = (look(table, &originator), look(table, &responder));
@@ -68,7 +68,12 @@ type Recogniser = fn(&Prefix<'_>) -> Peek;
 
 /// A recogniser, and whether its messages frame themselves so strictly that one in the middle of a
 /// connection is proof as well.
-struct Entry(Recogniser, Midstream);
+struct Entry {
+    peek: Recogniser,
+    midstream: Midstream,
+    /// Ranges of the bytes with which its messages begin: of any other it says that it is something else.
+    begins: &'static [(u8, u8)],
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Midstream {
@@ -76,59 +81,108 @@ enum Midstream {
     Nothing,
 }
 
+const fn entry(peek: Recogniser, midstream: Midstream, begins: &'static [(u8, u8)]) -> Entry {
+    Entry { peek, midstream, begins }
+}
+
+/// With any byte.
+const ANY: &[(u8, u8)] = &[(0, 255)];
+
 /// In an order in which an earlier proof never takes what a later one would know better.
-const TCP: &[Entry] = &[
-    Entry(tls::peek, Midstream::Proves),
-    Entry(banner::peek_ssh, Midstream::Nothing),
-    Entry(http::peek, Midstream::Proves),
-    Entry(smb::peek, Midstream::Proves),
-    Entry(rpc::peek, Midstream::Proves),
-    Entry(netbios::peek_tcp, Midstream::Proves),
-    Entry(ldap::peek_tcp, Midstream::Proves),
-    Entry(kerberos::peek_tcp, Midstream::Proves),
-    Entry(tds::peek, Midstream::Proves),
-    Entry(rdp::peek, Midstream::Nothing),
-    Entry(adws::peek, Midstream::Nothing),
-    Entry(banner::peek_smtp, Midstream::Nothing),
-    Entry(banner::peek_ftp, Midstream::Nothing),
-    Entry(stun::peek, Midstream::Nothing),
-    Entry(syslog::peek, Midstream::Nothing),
-    Entry(dns::peek_tcp, Midstream::Nothing),
+const TCP_ENTRIES: [Entry; 16] = [
+    entry(tls::peek, Midstream::Proves, &[(20, 24)]),
+    entry(banner::peek_ssh, Midstream::Nothing, &[(b'S', b'S')]),
+    entry(http::peek, Midstream::Proves, &[(b'A', b'Z')]),
+    entry(smb::peek, Midstream::Proves, &[(0, 0)]),
+    entry(rpc::peek, Midstream::Proves, &[(5, 5)]),
+    entry(netbios::peek_tcp, Midstream::Proves, &[(0x81, 0x81)]),
+    entry(ldap::peek_tcp, Midstream::Proves, &[(0x30, 0x30)]),
+    entry(kerberos::peek_tcp, Midstream::Proves, &[(0, 0)]),
+    entry(tds::peek, Midstream::Proves, &[(1, 4), (14, 18)]),
+    entry(rdp::peek, Midstream::Nothing, &[(3, 3)]),
+    entry(adws::peek, Midstream::Nothing, &[(0, 0)]),
+    entry(banner::peek_smtp, Midstream::Nothing, &[(b'2', b'2'), (b'A', b'Z'), (b'a', b'z')]),
+    entry(banner::peek_ftp, Midstream::Nothing, &[(b'2', b'2'), (b'A', b'Z'), (b'a', b'z')]),
+    entry(stun::peek, Midstream::Nothing, &[(0, 0x3f)]),
+    entry(syslog::peek, Midstream::Nothing, &[(b'0', b'9'), (b'<', b'<')]),
+    entry(dns::peek_tcp, Midstream::Nothing, ANY),
 ];
 
-const UDP: &[Entry] = &[
-    Entry(quic::peek, Midstream::Proves),
-    Entry(dhcp::peek_v4, Midstream::Proves),
-    Entry(stun::peek, Midstream::Proves),
-    Entry(netbios::peek_udp, Midstream::Proves),
-    Entry(dns::peek_udp, Midstream::Proves),
-    Entry(ldap::peek_udp, Midstream::Proves),
-    Entry(kerberos::peek_udp, Midstream::Proves),
-    Entry(snmp::peek, Midstream::Proves),
-    Entry(discovery::peek_ssdp, Midstream::Proves),
-    Entry(discovery::peek_wsd, Midstream::Proves),
-    Entry(syslog::peek, Midstream::Proves),
-    Entry(ssrp::peek, Midstream::Proves),
-    Entry(tftp::peek, Midstream::Proves),
-    Entry(ike::peek, Midstream::Proves),
-    Entry(dhcp::peek_v6, Midstream::Proves),
-    Entry(ntp::peek, Midstream::Proves),
+const UDP_ENTRIES: [Entry; 16] = [
+    entry(quic::peek, Midstream::Proves, &[(0x80, 0xff)]),
+    entry(dhcp::peek_v4, Midstream::Proves, &[(1, 2)]),
+    entry(stun::peek, Midstream::Proves, &[(0, 0x3f)]),
+    entry(netbios::peek_udp, Midstream::Proves, ANY),
+    entry(dns::peek_udp, Midstream::Proves, ANY),
+    entry(ldap::peek_udp, Midstream::Proves, &[(0x30, 0x30)]),
+    entry(kerberos::peek_udp, Midstream::Proves, ANY),
+    entry(snmp::peek, Midstream::Proves, &[(0x30, 0x30)]),
+    entry(discovery::peek_ssdp, Midstream::Proves, &[(b'H', b'N')]),
+    entry(discovery::peek_wsd, Midstream::Proves, &[(b'<', b'<'), (0xef, 0xef)]),
+    entry(syslog::peek, Midstream::Proves, &[(b'0', b'9'), (b'<', b'<')]),
+    entry(ssrp::peek, Midstream::Proves, &[(2, 5)]),
+    entry(tftp::peek, Midstream::Proves, &[(0, 0)]),
+    entry(ike::peek, Midstream::Proves, ANY),
+    entry(dhcp::peek_v6, Midstream::Proves, &[(1, 13)]),
+    entry(ntp::peek, Midstream::Proves, ANY),
 ];
+
+/// The recognisers of a transport, and for each first byte those to ask, a bit each: most payload is encrypted or
+/// compressed further on, and asking all of them of every flow would cost more than all else about it.
+struct Table {
+    entries: [Entry; 16],
+    to_ask: [u16; 256],
+}
+
+static TCP: Table = table(TCP_ENTRIES);
+static UDP: Table = table(UDP_ENTRIES);
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler works it out")]
+const fn table(entries: [Entry; 16]) -> Table {
+    let mut to_ask = [0; 256];
+    let mut place = 0;
+    while place < entries.len() {
+        let mut range = 0;
+        while range < entries[place].begins.len() {
+            let (first, last) = entries[place].begins[range];
+            let mut byte = first as usize;
+            while byte <= last as usize {
+                to_ask[byte] |= 1 << place;
+                byte += 1;
+            }
+            range += 1;
+        }
+        place += 1;
+    }
+    Table { entries, to_ask }
+}
+
+impl Table {
+    /// The recognisers that may know what begins with this byte, in their order.
+    fn of(&self, first: u8) -> impl Iterator<Item = &Entry> {
+        let mut left = self.to_ask.get(usize::from(first)).copied().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let entry = self.entries.get(left.trailing_zeros() as usize)?;
+            left &= left.wrapping_sub(1);
+            Some(entry)
+        })
+    }
+}
 
 /// The first recogniser that is sure; `More` when one of them could still become so.
-fn look(table: &[Entry], prefix: &Prefix<'_>) -> Peek {
+fn look(table: &Table, prefix: &Prefix<'_>) -> Peek {
     if prefix.foreign {
         return Peek::Not;
     }
-    if prefix.bytes.is_empty() {
+    let Some(first) = prefix.bytes.first() else {
         return if prefix.ended { Peek::Not } else { Peek::More };
-    }
+    };
     let mut answer = Peek::Not;
-    for Entry(peek, midstream) in table {
-        if !prefix.from_start && *midstream == Midstream::Nothing {
+    for entry in table.of(*first) {
+        if !prefix.from_start && entry.midstream == Midstream::Nothing {
             continue;
         }
-        match peek(prefix) {
+        match (entry.peek)(prefix) {
             Peek::Is(sight) => return Peek::Is(sight),
             Peek::More => answer = Peek::More,
             Peek::Not => {}
@@ -351,6 +405,26 @@ mod tests {
     }
 
     proptest! {
+        /// Whoever is not asked because of the first byte would have said that it is something else.
+        #[test]
+        fn who_is_not_asked_would_not_know(
+            seed in prop::sample::select(SEEDS),
+            first in any::<u8>(),
+            end in any::<prop::sample::Index>(),
+            (from_start, ended) in any::<(bool, bool)>(),
+        ) {
+            let mut bytes = seed.to_vec();
+            bytes[0] = first;
+            bytes.truncate(end.index(bytes.len()) + 1);
+            let prefix = Prefix { bytes: &bytes, from_start, ended, foreign: false };
+            for entry in TCP.entries.iter().chain(&UDP.entries) {
+                let begins = entry.begins.iter().any(|(low, high)| (low..=high).contains(&&first));
+                prop_assert!(begins || (entry.peek)(&prefix) == Peek::Not, "{}", bytes.escape_ascii());
+            }
+        }
+    }
+
+    proptest! {
         /// What is nothing that anybody knows stays so: a stream whatever follows, a datagram, which is
         /// whole, when nothing follows.
         #[test]
@@ -365,7 +439,7 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            let table = if tcp { TCP } else { UDP };
+            let table = if tcp { &TCP } else { &UDP };
             let open = |end: usize| Prefix { bytes: &bytes[..end], from_start: true, ..Prefix::default() };
             let mut foreign = false;
             for end in 1..=bytes.len() {

@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::table::{FEW_RUNS, Hashes, Table};
 use super::{Conversation, IcmpError, Outcome, direction};
 use crate::dissect::Payload;
-use crate::wire::{Datagram, Ends, FrameRef, Plain, Quote, Timestamp, Transport};
+use crate::wire::{Datagram, Frame, FrameRef, Plain, Quote, Road, Timestamp, Transport, plain};
 
 /// The largest share of the budget that one eviction frees is a quarter: each costs a pass over all.
 const EVICTED_SHARE: usize = 4;
@@ -86,9 +86,7 @@ impl FlowTable {
     pub fn observe(&mut self, sighting: &Sighting, datagram: &Datagram<'_>) {
         let Some((key, from)) = of_datagram(datagram) else { return };
         let packet = Packet::new(sighting, from, datagram);
-        if self.latest.is_none_or(|latest| sighting.at > latest) {
-            self.latest = Some(sighting.at);
-        }
+        self.pass(sighting.at);
         let opened = match key {
             AnyKey::Four(key) => self.four.observe(key, packet, &mut self.payloads),
             AnyKey::Six(key) => self.six.observe(key, packet, &mut self.payloads),
@@ -98,42 +96,46 @@ impl FlowTable {
         }
     }
 
-    /// Brings the flows of the packets that come next, at most [`AHEAD`](super::AHEAD), into the cache, where
-    /// there are so many flows that they are not in it; otherwise asks for none of the packets. Changes nothing else.
+    /// Brings the flows of the frames that come next, at most [`AHEAD`](super::AHEAD), into the cache, where
+    /// there are so many flows that they are not in it; otherwise looks at none of them. Changes nothing else.
     #[inline(always)]
-    pub fn approach<'block>(&self, packets: impl Iterator<Item = Plain<'block>>) {
+    pub fn approach<'block>(&self, frames: impl Iterator<Item = Frame<'block>>) {
         if self.four.len() <= FEW_RUNS && self.six.len() <= FEW_RUNS {
             return;
         }
-        let (mut four, mut six) = (Hashes::default(), Hashes::default());
-        for plain in packets {
-            match plain.ends {
-                Ends::Four(from, to) => four.push(self.four.hash(key(&plain, from, to).0)),
-                Ends::Six(from, to) => six.push(self.six.hash(key(&plain, from, to).0)),
-            }
+        let mut ahead = Ahead { table: self, four: Hashes::default(), six: Hashes::default() };
+        for frame in frames {
+            plain(&frame, &mut ahead);
         }
-        self.four.approach(&four);
-        self.six.approach(&six);
+        self.four.approach(&ahead.four);
+        self.six.approach(&ahead.six);
     }
 
-    /// Counts one plain packet, as [`FlowTable::observe`] would.
+    /// Counts one plain IPv4 packet, as [`FlowTable::observe`] would.
     #[inline(always)]
-    pub fn observe_plain(&mut self, sighting: &Sighting, plain: &Plain<'_>) {
-        if self.latest.is_none_or(|latest| sighting.at > latest) {
-            self.latest = Some(sighting.at);
-        }
-        let opened = match plain.ends {
-            Ends::Four(from, to) => {
-                let (key, end) = key(plain, from, to);
-                self.four.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads)
-            }
-            Ends::Six(from, to) => {
-                let (key, end) = key(plain, from, to);
-                self.six.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads)
-            }
-        };
-        if opened {
+    pub fn observe_four(&mut self, sighting: &Sighting, plain: &Plain<'_, u32>) {
+        self.pass(sighting.at);
+        let (key, end) = key(plain);
+        if self.four.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads) {
             self.hold_budget();
+        }
+    }
+
+    /// Counts one plain IPv6 packet, as [`FlowTable::observe`] would.
+    #[inline(always)]
+    pub fn observe_six(&mut self, sighting: &Sighting, plain: &Plain<'_, [u8; 16]>) {
+        self.pass(sighting.at);
+        let (key, end) = key(plain);
+        if self.six.observe(key, Packet::plain(sighting, end, plain), &mut self.payloads) {
+            self.hold_budget();
+        }
+    }
+
+    /// Takes note of the time of a packet.
+    #[inline(always)]
+    fn pass(&mut self, at: Timestamp) {
+        if self.latest.is_none_or(|latest| at > latest) {
+            self.latest = Some(at);
         }
     }
 
@@ -207,11 +209,30 @@ impl FlowTable {
     }
 }
 
-/// The key of a plain packet between these addresses, and which end sent it.
+/// The key of a plain packet, and which end sent it.
 #[inline(always)]
-fn key<A: Address>(plain: &Plain<'_>, from: A, to: A) -> (Key<A>, End) {
+fn key<A: Address>(plain: &Plain<'_, A>) -> (Key<A>, End) {
     let transport = if plain.tcp.is_some() { Transport::TCP } else { Transport::UDP };
-    Key::new((from, plain.source_port), (to, plain.destination_port), transport)
+    Key::new((plain.source, plain.source_port), (plain.destination, plain.destination_port), transport)
+}
+
+/// Hashes of the packets that come next, by family.
+struct Ahead<'table> {
+    table: &'table FlowTable,
+    four: Hashes,
+    six: Hashes,
+}
+
+impl<'frame> Road<'frame> for Ahead<'_> {
+    #[inline(always)]
+    fn four(&mut self, packet: Plain<'frame, u32>) {
+        self.four.push(self.table.four.hash(key(&packet).0));
+    }
+
+    #[inline(always)]
+    fn six(&mut self, packet: Plain<'frame, [u8; 16]>) {
+        self.six.push(self.table.six.hash(key(&packet).0));
+    }
 }
 
 /// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large

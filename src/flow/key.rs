@@ -2,10 +2,10 @@
 //! that a packet and its answer meet; [`End`] remembers which end spoke. Never hashes, never guesses.
 
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::Endpoint;
-use crate::wire::{Content, Datagram, Quote, Transport};
+use crate::wire::{Content, Datagram, Quote, RawAddress, Transport};
 
 /// Which of the two ends of a key sent a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,20 +53,13 @@ impl<T> Pair<T> {
     }
 }
 
-/// An address as a record stores it: IPv4 in 4 bytes, IPv6 in 16.
-pub(super) trait Address: Copy + Eq + Ord + Hash {
-    /// The address as the standard library writes it.
-    fn address(self) -> IpAddr;
-
+/// An address that a record stores.
+pub(super) trait Address: RawAddress + Eq + Ord + Hash {
     /// Feeds two addresses and what else is in a key, 40 bits, to a hasher in as few words as they fill.
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher);
 }
 
 impl Address for u32 {
-    fn address(self) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::from_bits(self))
-    }
-
     #[inline]
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from(low) << 96 | u128::from(high) << 64 | u128::from(rest));
@@ -74,10 +67,6 @@ impl Address for u32 {
 }
 
 impl Address for [u8; 16] {
-    fn address(self) -> IpAddr {
-        IpAddr::V6(Ipv6Addr::from(self))
-    }
-
     #[inline]
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from_ne_bytes(low));
@@ -91,25 +80,15 @@ impl Address for [u8; 16] {
 pub(super) struct Key<A> {
     low: A,
     high: A,
-    low_port: u16,
-    high_port: u16,
-    transport: u8,
-}
-
-impl<A> Key<A> {
-    /// All but the addresses.
-    #[inline]
-    fn rest(&self) -> u64 {
-        let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
-        ports << 8 | u64::from(self.transport)
-    }
+    /// Port of the lower endpoint, port of the higher one, IP protocol: as every packet is compared with it.
+    rest: u64,
 }
 
 /// Nearly always all of it is equal, so nothing is won by stopping at the first difference.
 impl<A: PartialEq> PartialEq for Key<A> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        (self.low == other.low) & (self.high == other.high) & (self.rest() == other.rest())
+        (self.low == other.low) & (self.high == other.high) & (self.rest == other.rest)
     }
 }
 
@@ -117,7 +96,7 @@ impl<A: PartialEq> PartialEq for Key<A> {
 impl<A: Address> Hash for Key<A> {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        A::feed(self.low, self.high, self.rest(), hasher);
+        A::feed(self.low, self.high, self.rest, hasher);
     }
 }
 
@@ -127,24 +106,34 @@ impl<A: Address> Key<A> {
     pub(super) fn new(source: (A, u16), destination: (A, u16), transport: Transport) -> (Self, End) {
         let (low, high, end) =
             if source <= destination { (source, destination, End::Low) } else { (destination, source, End::High) };
-        (Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, transport: transport.0 }, end)
+        let rest = u64::from(low.1) << 24 | u64::from(high.1) << 8 | u64::from(transport.0);
+        (Self { low: low.0, high: high.0, rest }, end)
     }
 
     /// IP protocol.
     pub(super) const fn transport(&self) -> Transport {
-        Transport(self.transport)
+        let [.., transport] = self.rest.to_be_bytes();
+        Transport(transport)
+    }
+
+    /// Ports of the lower and of the higher endpoint.
+    const fn ports(&self) -> (u16, u16) {
+        let [.., a, b, c, d, _] = self.rest.to_be_bytes();
+        (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
     }
 
     /// Whether one of the ports is `port`.
     pub(super) const fn has_port(&self, port: u16) -> bool {
-        self.low_port == port || self.high_port == port
+        let (low, high) = self.ports();
+        low == port || high == port
     }
 
     /// One end, as reports name it: an ICMP identifier in the key is not a port.
     pub(super) fn endpoint(&self, end: End) -> Endpoint {
+        let (low, high) = self.ports();
         let (address, port) = match end {
-            End::Low => (self.low, self.low_port),
-            End::High => (self.high, self.high_port),
+            End::Low => (self.low, low),
+            End::High => (self.high, high),
         };
         let port = if matches!(self.transport(), Transport::ICMP | Transport::ICMP6) { 0 } else { port };
         Endpoint { address: address.address(), port }

@@ -1,9 +1,6 @@
 //! A datagram in, what a run needs of it out. Borrows the payload: bytes are copied by the log of a run,
 //! and only those that recognition keeps.
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
-
 use super::Sighting;
 use super::key::End;
 use super::prefix::{Arrival, Mark};
@@ -47,7 +44,7 @@ impl<'frame> Packet<'frame> {
 
     /// The same of a plain packet.
     #[inline(always)]
-    pub(super) fn plain(sighting: &Sighting, from: End, plain: &Plain<'frame>) -> Self {
+    pub(super) fn plain<A>(sighting: &Sighting, from: End, plain: &Plain<'frame, A>) -> Self {
         let &Plain { vlan, length, payload, payload_length, tcp, .. } = plain;
         let (at, place, marks) = (sighting.at, sighting.place, marks(sighting));
         Self { at, place, from, vlan, depth: 0, length, payload, payload_length, tcp, marks }
@@ -87,11 +84,10 @@ impl<'frame> Packet<'frame> {
             mark,
             sequence: self.tcp.map_or(0, |tcp| tcp.sequence),
             acknowledgement: self.tcp.map_or(0, |tcp| tcp.acknowledgement),
-            bytes: Cow::Borrowed(self.payload),
+            bytes: self.payload,
             length: self.payload_length,
             frame: self.place,
             at: self.at,
-            foreign: OnceLock::new(),
         }
     }
 }

@@ -6,13 +6,17 @@ use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
 use super::packet::Packet;
 use super::prefix::{Arrival, Log, Mark};
-use super::record::Run;
+use super::record::{Detail, Run};
 use super::seen::Seen;
 use crate::dissect::Progress;
 use crate::wire::{FrameRef, Transport};
 
 /// Payload bytes held for all runs together: beyond it new runs count as not captured.
 pub(super) const ALL_BYTES: usize = 64 * 1024 * 1024;
+/// Details kept for the next runs, and the memory that each may bring: asking the allocator for every run costs
+/// more than recognition.
+const SPARES: usize = 256;
+const SPARE_BYTES: usize = 8 * 1024;
 /// Ports whose first payload is read again when the ledger settles: DNS and the endpoint mapper.
 const READ_AGAIN: [u16; 2] = [53, 135];
 
@@ -21,6 +25,8 @@ const READ_AGAIN: [u16; 2] = [53, 135];
 pub(super) struct Payloads {
     /// What was recognised.
     pub(super) interned: Interned,
+    /// Details of runs that were let go, with the memory of their logs: the next runs take them.
+    pub(super) spare: Vec<Box<Detail>>,
     /// Bytes held for recognition.
     pub(super) held: usize,
     /// Runs without prefix because the budget was used up.
@@ -73,6 +79,9 @@ impl Payloads {
         // copies that contradict what is held.
         let may_pass = checks && !is_read_again(run);
         let is_known = may_pass && run.verdict != Verdict::OPEN;
+        if run.detail.is_none() {
+            run.detail = self.spare.pop();
+        }
         let log = run.detail_mut().log.get_or_insert_default();
         let contradicted = checks && log.contradicts(&arrival);
         if is_known {
@@ -110,7 +119,7 @@ impl Payloads {
         let claimed = later.detail.as_ref().and_then(|detail| detail.claimed);
         if let Some(log) = later.detail.as_mut().and_then(|detail| detail.log.take()) {
             self.held = self.held.saturating_sub(log.cost());
-            for arrival in log.into_arrivals() {
+            for arrival in log.arrivals() {
                 self.take(run, arrival);
             }
         }
@@ -130,7 +139,7 @@ impl Payloads {
         }
         let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) else { return };
         self.held = self.held.saturating_sub(log.cost());
-        for arrival in log.into_arrivals() {
+        for arrival in log.arrivals() {
             self.take(run, arrival);
         }
     }
@@ -169,11 +178,19 @@ impl Payloads {
 
     /// Lets the bytes of a run go.
     pub(super) fn release<A: Address>(&mut self, run: &mut Run<A>) {
-        if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.take()) {
-            self.held = self.held.saturating_sub(log.cost());
+        let Some(mut detail) = run.detail.take() else { return };
+        let log = detail.log.take();
+        self.held = self.held.saturating_sub(log.as_ref().map_or(0, Log::cost));
+        if !detail.is_bare() {
+            run.detail = Some(detail);
+            return;
         }
-        if run.detail.as_deref().is_some_and(super::record::Detail::is_bare) {
-            run.detail = None;
+        if let Some(log) = log
+            && log.room() <= SPARE_BYTES
+            && self.spare.len() < SPARES
+        {
+            detail.log = Some(log.emptied());
+            self.spare.push(detail);
         }
     }
 
@@ -283,8 +300,8 @@ fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameR
 /// Bytes that nothing knows are only unknown when their start is there, and neither the snap length
 /// nor a loss took part of them.
 fn unknown<A: Address>(run: &Run<A>, log: &Log) -> Verdict {
-    let payload = || log.arrivals().iter().filter(|arrival| arrival.length > 0);
-    let whole = |arrival: &Arrival| u32::try_from(arrival.bytes.len()).is_ok_and(|held| held >= arrival.length);
+    let payload = || log.arrivals().filter(|arrival| arrival.length > 0);
+    let whole = |arrival: Arrival<'_>| u32::try_from(arrival.bytes.len()).is_ok_and(|held| held >= arrival.length);
     let cut = run.seen.any(Seen::TRUNCATED) && !payload().all(whole);
     let captured = payload().any(|arrival| !arrival.bytes.is_empty());
     let started = run.key.transport() != Transport::TCP || run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK);

@@ -19,7 +19,7 @@ pub(super) const DIRECTION_DATAGRAMS: usize = 3;
 /// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
 pub(super) const HELLO_DATAGRAMS: usize = 10;
 /// What an arrival costs beside its bytes.
-const ARRIVAL_COST: usize = size_of::<Arrival<'_>>();
+const ARRIVAL_COST: usize = size_of::<Held>();
 
 /// What a packet does to the start and end of its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub(super) enum Mark {
 }
 
 /// One packet that matters to recognition.
-#[derive(Clone, Debug)]
-pub(super) struct Arrival<'frame> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival<'held> {
     /// Who sent it.
     pub(super) from: End,
     /// What it does beside carrying payload.
@@ -47,16 +47,31 @@ pub(super) struct Arrival<'frame> {
     pub(super) sequence: u32,
     /// Its acknowledgement number.
     pub(super) acknowledgement: u32,
-    /// Payload bytes that were captured: of the frame, and owned once a log holds them.
-    pub(super) bytes: Cow<'frame, [u8]>,
+    /// Payload bytes that were captured: of the frame, or what a log holds of them.
+    pub(super) bytes: &'held [u8],
     /// Payload bytes on the wire.
     pub(super) length: u32,
     /// Its frame.
     pub(super) frame: FrameRef,
     /// When.
     pub(super) at: Timestamp,
+}
+
+/// The same as a log holds it.
+#[derive(Clone, Debug)]
+struct Held {
+    from: End,
+    mark: Mark,
+    sequence: u32,
+    acknowledgement: u32,
+    /// Where its bytes begin in those of the log, and how many they are.
+    start: u32,
+    count: u32,
+    length: u32,
+    frame: FrameRef,
+    at: Timestamp,
     /// Set once a datagram is found to be nothing that any recogniser knows, whatever follows.
-    pub(super) foreign: OnceLock<()>,
+    foreign: OnceLock<()>,
 }
 
 /// Contiguous bytes of one direction.
@@ -83,9 +98,9 @@ impl<'log> Assembled<'log> {
     }
 
     /// What one packet carried, where nothing else came.
-    fn single(part: &'log Arrival<'_>, from_start: bool) -> Self {
+    fn single(part: &Arrival<'log>, from_start: bool) -> Self {
         Self {
-            bytes: Cow::Borrowed(&part.bytes),
+            bytes: Cow::Borrowed(part.bytes),
             first: (!part.bytes.is_empty()).then_some((part.frame, part.at)),
             from_start,
             cut: is_cut(part),
@@ -97,7 +112,9 @@ impl<'log> Assembled<'log> {
 /// The arrivals of one run, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    arrivals: Vec<Arrival<'static>>,
+    arrivals: Vec<Held>,
+    /// The bytes of all of them, one behind the other.
+    bytes: Vec<u8>,
     /// Bytes that came, held or passed over.
     held: Pair<usize>,
     /// Segments and datagrams with payload that came, held or passed over.
@@ -114,8 +131,39 @@ pub(super) struct Log {
 
 impl Log {
     /// The arrivals in their order.
-    pub(super) fn arrivals(&self) -> &[Arrival<'static>] {
-        &self.arrivals
+    pub(super) fn arrivals(&self) -> impl DoubleEndedIterator<Item = Arrival<'_>> + Clone {
+        self.arrivals.iter().map(|held| self.arrival(held))
+    }
+
+    fn arrival(&self, held: &Held) -> Arrival<'_> {
+        let start = held.start as usize;
+        Arrival {
+            from: held.from,
+            mark: held.mark,
+            sequence: held.sequence,
+            acknowledgement: held.acknowledgement,
+            bytes: self.bytes.get(start..start.saturating_add(held.count as usize)).unwrap_or_default(),
+            length: held.length,
+            frame: held.frame,
+            at: held.at,
+        }
+    }
+
+    /// The datagrams of `end` in their order, each with the mark that it is foreign.
+    pub(super) fn datagrams(&self, end: End) -> impl Iterator<Item = (Arrival<'_>, &OnceLock<()>)> {
+        self.arrivals.iter().filter(move |held| held.from == end).map(|held| (self.arrival(held), &held.foreign))
+    }
+
+    /// An empty log in the memory of this one.
+    pub(super) fn emptied(mut self) -> Self {
+        self.arrivals.clear();
+        self.bytes.clear();
+        Self { arrivals: self.arrivals, bytes: self.bytes, ..Self::default() }
+    }
+
+    /// Bytes of memory that it has taken for arrivals and their bytes.
+    pub(super) const fn room(&self) -> usize {
+        self.bytes.capacity().saturating_add(self.arrivals.capacity().saturating_mul(ARRIVAL_COST))
     }
 
     /// Whether any arrival carries payload.
@@ -123,14 +171,9 @@ impl Log {
         *self.segments.of(End::Low) > 0 || *self.segments.of(End::High) > 0
     }
 
-    /// Gives the arrivals away, to be replayed.
-    pub(super) fn into_arrivals(self) -> Vec<Arrival<'static>> {
-        self.arrivals
-    }
-
     /// Bytes of memory that it holds.
     pub(super) fn cost(&self) -> usize {
-        self.arrivals.iter().fold(0, |sum, arrival| sum.saturating_add(cost(arrival.bytes.len())))
+        self.bytes.len().saturating_add(self.arrivals.len().saturating_mul(ARRIVAL_COST))
     }
 
     /// Whether the budget of `end` is used up.
@@ -146,8 +189,8 @@ impl Log {
 
     /// Whether the first datagram of `end` begins a message that may fill several.
     pub(super) fn begins_hello(&self, end: End) -> bool {
-        let first = self.arrivals.iter().find(|arrival| arrival.from == end && arrival.length > 0);
-        first.is_some_and(|first| may_span_datagrams(&first.bytes))
+        let first = self.arrivals.iter().find(|held| held.from == end && held.length > 0);
+        first.is_some_and(|first| may_span_datagrams(self.arrival(first).bytes))
     }
 
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
@@ -155,21 +198,37 @@ impl Log {
         self.asked = None;
         let end = arrival.from;
         let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
-        let bytes: Cow<'static, [u8]> = Cow::Owned(arrival.bytes.get(..room).unwrap_or(&arrival.bytes).to_vec());
-        let arrival = Arrival { bytes, ..arrival };
+        let arrival = Arrival { bytes: arrival.bytes.get(..room).unwrap_or(arrival.bytes), ..arrival };
         self.pass(&arrival);
         if arrival.length > 0 {
             *self.acknowledged.of_mut(end) = false;
             let reached = self.reached.of_mut(end);
             *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
         }
-        let added = cost(arrival.bytes.len());
-        // Most runs need two or three; a vector would begin with room for four.
+        // Both directions hold at most twice 16 KiB.
+        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let held = Held {
+            from: end,
+            mark: arrival.mark,
+            sequence: arrival.sequence,
+            acknowledgement: arrival.acknowledgement,
+            start: count(self.bytes.len()),
+            count: count(arrival.bytes.len()),
+            length: arrival.length,
+            frame: arrival.frame,
+            at: arrival.at,
+            foreign: OnceLock::new(),
+        };
+        // Most runs need two or three; a vector would begin with room for four, and for twice the bytes.
         if self.arrivals.len() == self.arrivals.capacity() {
             self.arrivals.reserve_exact(self.arrivals.len().max(2));
         }
-        self.arrivals.push(arrival);
-        added
+        if self.bytes.capacity().saturating_sub(self.bytes.len()) < arrival.bytes.len() {
+            self.bytes.reserve_exact(arrival.bytes.len().max(self.bytes.len()));
+        }
+        self.arrivals.push(held);
+        self.bytes.extend_from_slice(arrival.bytes);
+        ARRIVAL_COST.saturating_add(arrival.bytes.len())
     }
 
     /// Counts an arrival against the budget of its direction, as [`Log::push`] does, and keeps nothing of it.
@@ -206,12 +265,14 @@ impl Log {
 
     /// Keeps an acknowledgement for a replay: of those between two payloads only the last of each end.
     pub(super) fn keep_acknowledgement(&mut self, arrival: Arrival<'_>) -> usize {
-        let bare = |held: &&mut Arrival<'_>| held.mark == Mark::Acknowledgement;
+        let bare = |held: &&mut Held| held.mark == Mark::Acknowledgement;
         let trailing = self.arrivals.iter_mut().rev().take_while(bare);
         for held in trailing {
             if held.from == arrival.from {
-                // It has no bytes.
-                *held = Arrival { bytes: Cow::default(), ..arrival };
+                // Neither has bytes.
+                held.sequence = arrival.sequence;
+                held.acknowledgement = arrival.acknowledgement;
+                (held.length, held.frame, held.at) = (arrival.length, arrival.frame, arrival.at);
                 return 0;
             }
         }
@@ -233,36 +294,35 @@ impl Log {
     pub(super) fn contradicts(&self, arrival: &Arrival<'_>) -> bool {
         // What begins behind all that came is in order, and cannot contradict it.
         let is_new = self.reached.of(arrival.from).is_none_or(|reached| !precedes(first_byte(arrival), reached));
-        !is_new && self.arrivals.iter().filter(|held| held.from == arrival.from).any(|held| differ(held, arrival))
+        !is_new && self.arrivals().filter(|held| held.from == arrival.from).any(|held| differ(&held, arrival))
     }
 
     /// Whether any two of its arrivals contradict each other.
     pub(super) fn contradicts_itself(&self) -> bool {
-        self.arrivals.iter().any(|arrival| self.contradicts(arrival))
+        self.arrivals().any(|arrival| self.contradicts(&arrival))
     }
 
     /// The bytes of one direction. `start` is the sequence number of its first byte, if known.
     pub(super) fn assemble(&self, from: End, start: Option<u32>) -> Assembled<'_> {
-        let announced = self
-            .arrivals
-            .iter()
-            .find(|arrival| arrival.from == from && arrival.mark == Mark::Syn)
-            .map(|arrival| arrival.sequence.wrapping_add(1));
-        let start = start.or(announced);
-        let payload = self.arrivals.iter().filter(|arrival| arrival.from == from && arrival.length > 0);
+        let announced = || {
+            let syn = self.arrivals.iter().find(|held| held.from == from && held.mark == Mark::Syn);
+            syn.map(|held| held.sequence.wrapping_add(1))
+        };
+        let start = start.or_else(announced);
+        let payload = self.arrivals().filter(|arrival| arrival.from == from && arrival.length > 0);
         let only = if *self.segments.of(from) == 1 { payload.clone().next() } else { None };
         if let Some(only) = only.filter(|only| start.is_none_or(|start| start == first_byte(only))) {
-            return Assembled::single(only, start.is_some());
+            return Assembled::single(&only, start.is_some());
         }
-        let mut parts: Vec<&Arrival<'_>> = payload.collect();
-        let Some(lowest) = parts.iter().map(|part| first_byte(part)).reduce(earlier) else {
+        let mut parts: Vec<Arrival<'_>> = payload.collect();
+        let Some(lowest) = parts.iter().map(first_byte).reduce(earlier) else {
             return Assembled { from_start: start.is_some(), ..Assembled::default() };
         };
         let base = start.unwrap_or(lowest);
         parts.sort_by_key(|part| first_byte(part).wrapping_sub(base).cast_signed());
         let mut assembled = Assembled { from_start: start.is_some(), ..Assembled::default() };
         for part in parts {
-            if !append(&mut assembled, first_byte(part).wrapping_sub(base).cast_signed(), part) {
+            if !append(&mut assembled, first_byte(&part).wrapping_sub(base).cast_signed(), &part) {
                 assembled.hole = !assembled.cut;
                 break;
             }
@@ -279,10 +339,6 @@ impl Log {
     pub(super) fn is_foreign(&self, end: End) -> bool {
         self.foreign.of(end).get().is_some()
     }
-}
-
-const fn cost(bytes: usize) -> usize {
-    bytes.saturating_add(ARRIVAL_COST)
 }
 
 /// The sequence number of the first payload byte: a SYN takes one number itself.
@@ -314,9 +370,9 @@ fn differ(held: &Arrival<'_>, fresh: &Arrival<'_>) -> bool {
     let shift = first_byte(fresh).wrapping_sub(first_byte(held)).cast_signed();
     let skip = usize::try_from(shift.unsigned_abs()).unwrap_or(usize::MAX);
     let (old, new) = if shift >= 0 {
-        (held.bytes.get(skip..).unwrap_or_default(), &*fresh.bytes)
+        (held.bytes.get(skip..).unwrap_or_default(), fresh.bytes)
     } else {
-        (&*held.bytes, fresh.bytes.get(skip..).unwrap_or_default())
+        (held.bytes, fresh.bytes.get(skip..).unwrap_or_default())
     };
     old.iter().zip(new).any(|(old, new)| old != new)
 }

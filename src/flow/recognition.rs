@@ -1,6 +1,8 @@
 //! What a run has kept in, what `dissect` makes of it out: streams put together, datagrams pair by pair.
 //! Remembers which of it nobody knows, so that it is not asked again.
 
+use std::sync::OnceLock;
+
 use super::key::{End, Pair};
 use super::prefix::{Arrival, Assembled, Log};
 use crate::dissect::{Prefix, Progress, Side, recognise};
@@ -43,7 +45,7 @@ impl Log {
                     [first.filter(|_| side == Some(Side::Originator)), second.filter(|_| side == Some(Side::Responder))]
                 }
             };
-            foreign.into_iter().flatten().for_each(|arrival| *arrival.foreign.get_or_init(|| ()));
+            foreign.into_iter().flatten().for_each(|(_, foreign)| *foreign.get_or_init(|| ()));
         }
         let several = self.pairs(originator).nth(1).is_some();
         if several && [End::Low, End::High].into_iter().any(|end| self.begins_hello(end)) {
@@ -63,27 +65,26 @@ impl Log {
         known.unwrap_or(Progress::Unknown)
     }
 
-    /// The first arrival of each end, the second of each, and so on as far as either has one.
-    fn pairs(&self, originator: End) -> impl Iterator<Item = (Option<&Arrival<'static>>, Option<&Arrival<'static>>)> {
-        let (mut asked, mut answered) = (self.sent_by(originator), self.sent_by(originator.other()));
+    /// The first datagram of each end, the second of each, and so on as far as either has one.
+    fn pairs(&self, originator: End) -> impl Iterator<Item = (Option<Datagram<'_>>, Option<Datagram<'_>>)> {
+        let (mut asked, mut answered) = (self.datagrams(originator), self.datagrams(originator.other()));
         std::iter::from_fn(move || match (asked.next(), answered.next()) {
             (None, None) => None,
             pair => Some(pair),
         })
     }
 
-    fn sent_by(&self, end: End) -> impl Iterator<Item = &Arrival<'static>> {
-        self.arrivals().iter().filter(move |arrival| arrival.from == end)
-    }
-
     fn concatenated(&self, end: End) -> Vec<u8> {
-        self.sent_by(end).flat_map(|arrival| arrival.bytes.iter().copied()).collect()
+        self.datagrams(end).flat_map(|(arrival, _)| arrival.bytes.iter().copied()).collect()
     }
 }
 
+/// A datagram, and the mark that it is foreign.
+type Datagram<'log> = (Arrival<'log>, &'log OnceLock<()>);
+
 /// A datagram as recognition wants it; nothing where none came.
-fn datagram<'log>(arrival: Option<&'log Arrival<'_>>, ended: bool) -> Prefix<'log> {
+fn datagram(datagram: Option<Datagram<'_>>, ended: bool) -> Prefix<'_> {
     let (bytes, foreign) =
-        arrival.map_or((&[][..], false), |arrival| (&*arrival.bytes, arrival.foreign.get().is_some()));
+        datagram.map_or((&[][..], false), |(arrival, foreign)| (arrival.bytes, foreign.get().is_some()));
     Prefix { bytes, from_start: true, ended, foreign }
 }

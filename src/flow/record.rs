@@ -180,7 +180,7 @@ impl<A: Address> Run<A> {
         *bytes = bytes.wrapping_add(u64::from(packet.length));
         let payload = self.payload.of_mut(from);
         *payload = payload.wrapping_add(u64::from(packet.payload_length));
-        self.seen.join(packet.marks);
+        self.seen.add(packet.marks);
         if self.answered.is_none() && from != self.opener() {
             self.answered = std::num::NonZeroU32::new(packet.place.number);
             self.answered_input = packet.place.input;

@@ -51,6 +51,11 @@ impl Seen {
         self.0 |= Self::bit(bits, end);
     }
 
+    /// Adds all bits of `other`, which opens nothing.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
     /// Joins what a continuation saw: all but its opening, which is no opening of the whole.
     pub(super) const fn join(&mut self, later: Self) {
         self.0 |= later.0 & !(Self::OPENED_HIGH | Self::OPENED_SYN | Self::OPENED_SYN_ACK);

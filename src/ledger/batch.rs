@@ -1,10 +1,13 @@
 //! The road of nearly every frame: batches of plain packets, whose flows are brought into the cache
 //! together and which are counted together. The same as taking one frame after the other.
 
-use super::observe::Ledger;
+use super::inversions::Course;
+use super::observe::{Ledger, raise};
 use super::{directory, names};
 use crate::flow::{AHEAD, Sighting};
-use crate::wire::{Course, Frame, LinkType, Plain, Timestamp, is_tunnel_port, plain};
+use crate::wire::{
+    self, Datagram, Frame, LinkType, Plain, RawAddress, Road, TcpFlags, Timestamp, is_tunnel_port, plain,
+};
 
 /// Frames longer than this do not exist; the length on the wire is then nonsense (etl2pcapng writes
 /// such), not truncation.
@@ -12,52 +15,41 @@ const LONGEST_FRAME: u32 = 256 * 1024;
 /// Link types without a link header, to which etl2pcapng adds an Ethernet header that is not there.
 const RAW_LINKS: [LinkType; 5] = [LinkType(12), LinkType(14), LinkType(101), LinkType(228), LinkType(229)];
 const ETHERNET_HEADER: u32 = 14;
+const ETHERNET: LinkType = LinkType(1);
 
 impl Ledger {
     /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
+    /// The flows of the first [`AHEAD`](crate::flow::AHEAD) of them are looked for at once.
     #[inline]
     pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>> + Clone) {
         if self.options.continuation {
             frames.for_each(|frame| self.observe(&frame));
             return;
         }
-        let (mut tally, mut frames, mut more) = (Tally::default(), frames, true);
-        while more {
-            self.flows.approach(frames.clone().take(AHEAD).filter_map(|frame| plain(&frame)));
-            more = false;
-            for frame in frames.by_ref().take(AHEAD) {
-                more = true;
-                match plain(&frame) {
-                    Some(plain) if is_plain(&frame, &plain) => self.read_plain(&frame, &plain, &mut tally),
-                    Some(_) | None => self.observe(&frame),
-                }
+        let (mut tally, mut course) = (Tally::default(), Course::default());
+        for frame in frames.clone() {
+            tally.add(&frame, is_snapped(&frame));
+            course.add(frame.place.input, frame.at);
+        }
+        self.count(&tally);
+        self.inversions.follow(&course, frames.clone().map(|frame| (frame.place.input, frame.at)));
+        self.flows.approach(frames.clone().take(AHEAD));
+        let mut decoded = 0u64;
+        for frame in frames {
+            let mut reading = Reading { ledger: self, frame, decoded: 0 };
+            if plain(&frame, &mut reading) {
+                decoded = decoded.wrapping_add(reading.decoded);
+            } else {
+                self.examine_apart(frame);
             }
         }
-        let decoded = tally.frames.saturating_sub(tally.copies);
         self.counters.decoded = self.counters.decoded.saturating_add(decoded);
-        self.count(&tally);
     }
 
-    /// Takes a frame that [`is_plain`].
-    #[inline(always)]
-    fn read_plain(&mut self, frame: &Frame<'_>, plain: &Plain<'_>, tally: &mut Tally) {
-        let snapped = is_snapped(frame);
-        tally.add(frame, snapped);
-        self.inversions.observe(frame.place.input, frame.at, false);
-        if self.options.several_taps && self.duplicates.observe(frame, &plain.datagram()) {
-            tally.copies = tally.copies.wrapping_add(1);
-            return;
-        }
-        self.cards.observe_plain(frame, plain);
-        if frame.course != Course::Unknown {
-            let datagram = plain.datagram();
-            self.own.observe(frame, datagram.source, datagram.destination);
-        }
-        let sighting = Sighting { at: frame.at, place: frame.place, snapped, ..Sighting::default() };
-        if speaks(plain) {
-            self.hear(&sighting, &plain.datagram());
-        }
-        self.flows.observe_plain(&sighting, plain);
+    /// Examines a frame that is not plain. It is handed over whole, so that a plain one need not lie in memory.
+    #[inline(never)]
+    fn examine_apart(&mut self, frame: Frame<'_>) {
+        self.examine(&frame, is_snapped(&frame));
     }
 
     /// Adds what was counted of some frames.
@@ -71,7 +63,6 @@ impl Ledger {
             (&mut counters.bytes, tally.bytes),
             (&mut counters.truncated, tally.truncated),
             (&mut counters.dropped_by_host, tally.dropped),
-            (&mut counters.duplicates, tally.copies),
         ] {
             *counter = counter.saturating_add(more);
         }
@@ -85,8 +76,6 @@ pub(super) struct Tally {
     bytes: u64,
     truncated: u64,
     dropped: u64,
-    /// Frames that show a packet once more.
-    copies: u64,
     /// Earliest and latest stamp.
     span: Option<(Timestamp, Timestamp)>,
 }
@@ -103,25 +92,94 @@ impl Tally {
     }
 }
 
-/// Whether nothing about a frame needs the careful path.
-#[inline(always)]
-const fn is_plain(frame: &Frame<'_>, plain: &Plain<'_>) -> bool {
-    !may_be_tunnel(plain) && !frame.dropped && frame.packet_id.is_none()
+/// One frame on its way to the flows.
+struct Reading<'ledger, 'frame> {
+    ledger: &'ledger mut Ledger,
+    frame: Frame<'frame>,
+    /// Whether it counts as decoded, and not as a copy: one or none.
+    decoded: u64,
+}
+
+impl<'frame> Reading<'_, 'frame> {
+    /// What comes before the flows; where the frame does not go on to them, or takes the careful path after all,
+    /// nothing is left to do.
+    #[inline(always)]
+    fn prepare<A: RawAddress>(&mut self, plain: &Plain<'frame, A>) -> Option<Sighting> {
+        let frame = self.frame;
+        if may_be_tunnel(plain) || frame.dropped || frame.packet_id.is_some() {
+            self.ledger.examine_apart(frame);
+            return None;
+        }
+        let is_special = speaks(plain) || opens(plain) || tells_its_way(&frame);
+        if (is_special || self.ledger.options.several_taps) && !self.ledger.learn(frame, plain.datagram()) {
+            return None;
+        }
+        self.decoded = 1;
+        Some(Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() })
+    }
+}
+
+impl<'frame> Road<'frame> for Reading<'_, 'frame> {
+    #[inline(always)]
+    fn four(&mut self, packet: Plain<'frame, u32>) {
+        if let Some(sighting) = self.prepare(&packet) {
+            self.ledger.flows.observe_four(&sighting, &packet);
+        }
+    }
+
+    #[inline(always)]
+    fn six(&mut self, packet: Plain<'frame, [u8; 16]>) {
+        if let Some(sighting) = self.prepare(&packet) {
+            self.ledger.flows.observe_six(&sighting, &packet);
+        }
+    }
+}
+
+impl Ledger {
+    /// Learns what only some plain frames tell: of names, directories, cards and the capturing host. Says
+    /// whether the frame counts, and is no copy.
+    #[inline(never)]
+    fn learn(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) -> bool {
+        if self.options.several_taps && self.duplicates.observe(&frame, &datagram) {
+            raise(&mut self.counters.duplicates);
+            return false;
+        }
+        self.cards.observe(&frame, &datagram);
+        self.own.observe(&frame, datagram.source, datagram.destination);
+        let sighting = Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() };
+        self.hear(&sighting, &datagram);
+        true
+    }
 }
 
 /// Whether a packet inside it would count too.
 #[inline(always)]
-const fn may_be_tunnel(plain: &Plain<'_>) -> bool {
+const fn may_be_tunnel<A>(plain: &Plain<'_, A>) -> bool {
     plain.tcp.is_none() && (is_tunnel_port(plain.source_port) || is_tunnel_port(plain.destination_port))
 }
 
 /// Whether somebody listens to what it says.
 #[inline(always)]
-const fn speaks(plain: &Plain<'_>) -> bool {
+const fn speaks<A>(plain: &Plain<'_, A>) -> bool {
     const fn is_read(port: u16) -> bool {
         names::is_read(port) || directory::is_read(port)
     }
     plain.tcp.is_none() && (is_read(plain.source_port) || is_read(plain.destination_port))
+}
+
+/// Whether the file or the link header may say which way it went.
+#[inline(always)]
+fn tells_its_way(frame: &Frame<'_>) -> bool {
+    frame.course != wire::Course::Unknown || frame.link != ETHERNET
+}
+
+/// Whether it opens a connection, or answers one that does.
+#[inline(always)]
+const fn opens<A>(plain: &Plain<'_, A>) -> bool {
+    match plain.tcp {
+        Some(tcp) => tcp.flags.any(TcpFlags::SYN),
+        None => false,
+    }
 }
 
 /// Whether the capture cut the frame.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::CardSign;
-use crate::wire::{Content, Datagram, Frame, FrameRef, Plain, Sender, TcpFlags};
+use crate::wire::{Content, Datagram, Frame, FrameRef, Sender, TcpFlags};
 
 /// Cards that are told apart; a flood of forged ones beyond that and nothing is learnt any more.
 const MAX_CARDS: usize = 4096;
@@ -35,14 +35,6 @@ impl Cards {
             && segment.flags.any(TcpFlags::SYN)
         {
             self.learn(frame, datagram.source);
-        }
-    }
-
-    /// The same for a plain packet, which has no datagram.
-    #[inline]
-    pub(super) fn observe_plain(&mut self, frame: &Frame<'_>, plain: &Plain<'_>) {
-        if plain.tcp.as_ref().is_some_and(|tcp| tcp.flags.any(TcpFlags::SYN)) {
-            self.learn(frame, plain.datagram().source);
         }
     }
 

@@ -17,7 +17,39 @@ pub(super) struct Clocks {
     others: BTreeMap<u32, Inversions>,
 }
 
+/// How time went over the frames of a batch.
+#[derive(Default)]
+pub(super) struct Course {
+    /// Input and time of the first and of the last frame.
+    ends: Option<((u32, Timestamp), (u32, Timestamp))>,
+    /// A frame is of another input, or lies before the one in front of it.
+    turns: bool,
+}
+
+impl Course {
+    /// Takes the next stamp of `input`.
+    #[inline(always)]
+    pub(super) fn add(&mut self, input: u32, at: Timestamp) {
+        let (first, last) = self.ends.unwrap_or(((input, at), (input, at)));
+        self.turns |= (last.0 != input) | (at < last.1);
+        self.ends = Some((first, (input, at)));
+    }
+}
+
 impl Clocks {
+    /// Takes the `stamps` of a batch, whose course is known, each with its input.
+    #[inline]
+    pub(super) fn follow(&mut self, course: &Course, stamps: impl Iterator<Item = (u32, Timestamp)>) {
+        match (&mut self.current, course.ends) {
+            (Some((current, inversions)), Some(((input, first), (_, last))))
+                if !course.turns && *current == input && inversions.latest.is_some_and(|latest| latest <= first) =>
+            {
+                inversions.latest = Some(last);
+            }
+            _ => stamps.for_each(|(input, at)| self.observe(input, at, false)),
+        }
+    }
+
     /// Takes the next stamp of `input`.
     #[inline]
     pub(super) fn observe(&mut self, input: u32, at: Timestamp, keep: bool) {

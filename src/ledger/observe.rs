@@ -136,6 +136,11 @@ impl Ledger {
         tally.add(frame, snapped);
         self.count(&tally);
         self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
+        self.examine(frame, snapped);
+    }
+
+    /// Decodes a frame that was counted, and takes what it carries.
+    pub(super) fn examine(&mut self, frame: &Frame<'_>, snapped: bool) {
         let datagram = match decode(frame) {
             Ok(datagram) => datagram,
             Err(reason) => {
@@ -240,6 +245,6 @@ impl HeldFrame {
     }
 }
 
-const fn raise(counter: &mut u64) {
+pub(super) const fn raise(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }

@@ -2,16 +2,19 @@
 //! without options or IPv6 without extension headers, TCP or UDP, whole. Anything else is `None`, and
 //! the careful path decides. Never gives another answer than the careful path would.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::ip::Payload;
 use super::{Content, Datagram, Frame, LinkType, TcpFlags, TcpSegment, Transport, ipv6};
 
-/// A packet of this road, every field read in place.
+/// A packet of this road, every field read in place. `A` is its kind of address: IPv4 as a number in host
+/// order, IPv6 as bytes in network order.
 #[derive(Clone, Copy, Debug)]
-pub struct Plain<'frame> {
-    /// Source and destination.
-    pub ends: Ends,
+pub struct Plain<'frame, A> {
+    /// Source address.
+    pub source: A,
+    /// Destination address.
+    pub destination: A,
     /// Source port.
     pub source_port: u16,
     /// Destination port.
@@ -30,13 +33,34 @@ pub struct Plain<'frame> {
     pub payload_length: u32,
 }
 
-/// Source and destination address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// IPv4, host order.
-    Four(u32, u32),
-    /// IPv6, network order.
-    Six([u8; 16], [u8; 16]),
+/// Who takes plain packets. Each family is handed over where it is read: a packet of either would have to be
+/// put into memory and told apart again.
+pub trait Road<'frame> {
+    /// Takes an IPv4 packet.
+    fn four(&mut self, packet: Plain<'frame, u32>);
+
+    /// Takes an IPv6 packet.
+    fn six(&mut self, packet: Plain<'frame, [u8; 16]>);
+}
+
+/// An address as it is stored: IPv4 in 4 bytes, IPv6 in 16.
+pub trait RawAddress: Copy {
+    /// The address as the standard library writes it.
+    fn address(self) -> IpAddr;
+}
+
+impl RawAddress for u32 {
+    #[inline]
+    fn address(self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(self))
+    }
+}
+
+impl RawAddress for [u8; 16] {
+    #[inline]
+    fn address(self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::from(self))
+    }
 }
 
 /// What a TCP header says beside its ports.
@@ -60,10 +84,14 @@ impl PlainTcp {
     }
 }
 
-/// Reads a frame that is plain.
+/// Hands a frame that is plain to `road`; says whether it is.
 #[inline(always)]
-#[must_use]
-pub fn plain<'frame>(frame: &Frame<'frame>) -> Option<Plain<'frame>> {
+pub fn plain<'frame>(frame: &Frame<'frame>, road: &mut impl Road<'frame>) -> bool {
+    taken(frame, road).is_some()
+}
+
+#[inline(always)]
+fn taken<'frame>(frame: &Frame<'frame>, road: &mut impl Road<'frame>) -> Option<()> {
     let (mut ethertype, mut rest) = match frame.link {
         ETHERNET => {
             let (head, rest) = frame.bytes.split_first_chunk::<14>()?;
@@ -87,14 +115,15 @@ pub fn plain<'frame>(frame: &Frame<'frame>) -> Option<Plain<'frame>> {
         rest = behind;
     }
     match ethertype {
-        0x0800 => four(rest, vlan),
-        0x86dd => six(rest, vlan),
-        _ => None,
+        0x0800 => road.four(four(rest, vlan)?),
+        0x86dd => road.six(six(rest, vlan)?),
+        _ => return None,
     }
+    Some(())
 }
 
 #[inline(always)]
-fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
+fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, u32>> {
     let (head, rest) = bytes.split_first_chunk::<20>()?;
     let total = u16::from_be_bytes([head[2], head[3]]);
     let fragment = u16::from_be_bytes([head[6], head[7]]) & 0x3fff;
@@ -103,10 +132,9 @@ fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
     }
     // Also turns away the total length 0 of large send offload.
     let behind = total.checked_sub(20)?;
-    let source = u32::from_be_bytes([head[12], head[13], head[14], head[15]]);
-    let destination = u32::from_be_bytes([head[16], head[17], head[18], head[19]]);
     let below = Below {
-        ends: Ends::Four(source, destination),
+        source: u32::from_be_bytes([head[12], head[13], head[14], head[15]]),
+        destination: u32::from_be_bytes([head[16], head[17], head[18], head[19]]),
         vlan,
         length: u32::from(total),
         identification: Some(u16::from_be_bytes([head[4], head[5]])),
@@ -115,44 +143,35 @@ fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
 }
 
 #[inline(always)]
-fn six(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_>> {
+fn six(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, [u8; 16]>> {
     let (head, rest) = bytes.split_first_chunk::<40>()?;
     let behind = u32::from(u16::from_be_bytes([head[4], head[5]]));
     if head[0] >> 4 != 6 || behind == 0 {
         return None;
     }
     let (source, destination) = ipv6::addresses(head);
-    let ends = Ends::Six(source.octets(), destination.octets());
-    let below = Below { ends, vlan, length: behind.saturating_add(40), identification: None };
+    let (source, destination) = (source.octets(), destination.octets());
+    let below = Below { source, destination, vlan, length: behind.saturating_add(40), identification: None };
     below.transport(head[6], Payload::new(rest, behind))
 }
 
 /// What stands below the transport header.
-struct Below {
-    ends: Ends,
+struct Below<A> {
+    source: A,
+    destination: A,
     vlan: Option<u16>,
     length: u32,
     identification: Option<u16>,
 }
 
-impl Below {
+impl<A> Below<A> {
     #[inline(always)]
-    fn transport(self, protocol: u8, payload: Payload<'_>) -> Option<Plain<'_>> {
-        let Self { ends, vlan, length, identification } = self;
-        let plain = |source_port, destination_port, tcp, payload, payload_length| {
-            Some(Plain {
-                ends,
-                source_port,
-                destination_port,
-                tcp,
-                vlan,
-                length,
-                identification,
-                payload,
-                payload_length,
-            })
-        };
-        match protocol {
+    fn transport(self, protocol: u8, payload: Payload<'_>) -> Option<Plain<'_, A>> {
+        let Self { source, destination, vlan, length, identification } = self;
+        // The ports lie in the same place in both.
+        let ([high, low, other_high, other_low, ..], _) = payload.bytes.split_first_chunk::<8>()?;
+        let (source_port, destination_port) = (port(*high, *low), port(*other_high, *other_low));
+        let (tcp, payload, payload_length) = match protocol {
             6 => {
                 let (head, options) = payload.bytes.split_first_chunk::<20>()?;
                 let header = usize::from(head[12] >> 4) << 2;
@@ -162,18 +181,28 @@ impl Below {
                     acknowledgement: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
                     flags: TcpFlags(head[13]),
                 };
-                let length = payload.length_behind(u32::from(head[12] >> 4) << 2, rest);
-                plain(port(head[0], head[1]), port(head[2], head[3]), Some(tcp), rest, length)
+                (Some(tcp), rest, payload.length_behind(u32::from(head[12] >> 4) << 2, rest))
             }
             17 => {
                 let (head, rest) = payload.bytes.split_first_chunk::<8>()?;
                 let length = u32::from(port(head[4], head[5])).checked_sub(8)?;
                 // A length that says less or more than IP does is for the careful path.
-                let agrees = length == payload.length.checked_sub(8)?;
-                agrees.then(|| plain(port(head[0], head[1]), port(head[2], head[3]), None, rest, length))?
+                (length == payload.length.checked_sub(8)?).then_some((None, rest, length))?
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Plain {
+            source,
+            destination,
+            source_port,
+            destination_port,
+            tcp,
+            vlan,
+            length,
+            identification,
+            payload,
+            payload_length,
+        })
     }
 }
 
@@ -182,17 +211,11 @@ const fn port(high: u8, low: u8) -> u16 {
     u16::from_be_bytes([high, low])
 }
 
-impl<'frame> Plain<'frame> {
+impl<'frame, A: RawAddress> Plain<'frame, A> {
     /// The same as the careful path gives it.
     #[inline]
     #[must_use]
     pub fn datagram(&self) -> Datagram<'frame> {
-        let (source, destination) = match self.ends {
-            Ends::Four(source, destination) => {
-                (Ipv4Addr::from_bits(source).into(), Ipv4Addr::from_bits(destination).into())
-            }
-            Ends::Six(source, destination) => (Ipv6Addr::from(source).into(), Ipv6Addr::from(destination).into()),
-        };
         let &Self { source_port, destination_port, payload, payload_length, .. } = self;
         let (transport, content) = match self.tcp {
             Some(PlainTcp { sequence, acknowledgement, flags }) => {
@@ -210,8 +233,8 @@ impl<'frame> Plain<'frame> {
             None => (Transport::UDP, Content::Udp { source_port, destination_port, payload, payload_length }),
         };
         Datagram {
-            source,
-            destination,
+            source: self.source.address(),
+            destination: self.destination.address(),
             transport,
             vlan: self.vlan,
             depth: 0,
@@ -220,6 +243,26 @@ impl<'frame> Plain<'frame> {
             content,
         }
     }
+}
+
+/// What a plain packet is as a datagram; nothing for any other.
+#[inline]
+pub(super) fn datagram<'frame>(frame: &Frame<'frame>) -> Option<Datagram<'frame>> {
+    struct Whole<'frame>(Option<Datagram<'frame>>);
+    impl<'frame> Road<'frame> for Whole<'frame> {
+        #[inline(always)]
+        fn four(&mut self, packet: Plain<'frame, u32>) {
+            self.0 = Some(packet.datagram());
+        }
+
+        #[inline(always)]
+        fn six(&mut self, packet: Plain<'frame, [u8; 16]>) {
+            self.0 = Some(packet.datagram());
+        }
+    }
+    let mut whole = Whole(None);
+    plain(frame, &mut whole);
+    whole.0
 }
 
 const ETHERNET: LinkType = LinkType(1);

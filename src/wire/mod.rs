@@ -52,7 +52,7 @@ mod tunnel;
 mod udp;
 
 pub use datagram::{Content, Datagram, Fragment, IcmpMessage, Quote, TcpFlags, TcpSegment, Transport, Undecoded};
-pub use fast::{Ends, Plain, PlainTcp, plain};
+pub use fast::{Plain, PlainTcp, RawAddress, Road, plain};
 pub use fragment::{Fragments, PendingFragment, Reassembled};
 pub use frame::{Course, Frame, FrameRef, LinkType};
 pub use link::course;
@@ -66,8 +66,8 @@ pub use tunnel::{is_tunnel_port, peel};
 /// [`Undecoded`] says why there is none.
 #[inline]
 pub fn decode<'frame>(frame: &Frame<'frame>) -> Result<Datagram<'frame>, Undecoded> {
-    match plain(frame) {
-        Some(plain) => Ok(plain.datagram()),
+    match fast::datagram(frame) {
+        Some(datagram) => Ok(datagram),
         None => link::decode(frame.link, layer::Layer::of(frame)),
     }
 }

@@ -8,7 +8,8 @@ mod time;
 
 use self::blocks::{Block, enhanced, interface, obsolete, simple, statistics};
 use self::time::Clock;
-use super::reader::{Fault, Head, Interface, LISTED, longest_packet};
+use super::heads::Heads;
+use super::reader::{Fault, Head, Interface, longest_packet};
 use super::source::Blocks;
 use crate::ledger::{Losses, Lost};
 use crate::wire::{Course, LinkType, Timestamp};
@@ -141,8 +142,8 @@ impl Pcapng {
     }
 
     /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
-    pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Vec<Head>) -> Result<(), Fault> {
-        while heads.len() < LISTED {
+    pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Heads) -> Result<(), Fault> {
+        while !heads.is_full() {
             if let Some(head) = self.plain(blocks) {
                 heads.push(head);
                 continue;
