@@ -1,7 +1,9 @@
 //! Unexpected and mismatched flows in, groups out: a scan of 200 ports is one group, a sweep of 200
 //! hosts is one, and what was really talked about is never hidden inside either.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::model::{FlowVerdict, Kind, Verdict};
@@ -13,7 +15,7 @@ use crate::wire::Transport;
 const MANY: usize = 8;
 
 /// What the flows of a group have in common; `None` stands for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) verdict: Verdict,
     /// How they differ; `None` when they differ in several ways.
@@ -25,6 +27,27 @@ pub(super) struct Key {
     pub(super) port: Option<u16>,
     /// No flow of the group carried payload.
     pub(super) probes: bool,
+}
+
+/// Every flow is looked up by its key: a field at a time would take longer than all else about it.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let kind = self.kind.map_or(u8::MAX, |kind| kind as u8);
+        let row = self.row.map_or(u32::MAX, |row| row.0);
+        hasher.write_u128(of_address(self.originator));
+        hasher.write_u128(of_address(self.responder));
+        let [a, b, c, d] = row.to_be_bytes();
+        hasher.write_u64(u64::from_be_bytes([a, b, c, d, self.verdict as u8, kind, self.transport.0, u8::from(self.probes)]));
+        hasher.write_u16(self.port.unwrap_or_default());
+    }
+}
+
+fn of_address(address: Option<IpAddr>) -> u128 {
+    match address {
+        None => u128::MAX,
+        Some(IpAddr::V4(address)) => u128::from(address.to_bits()),
+        Some(IpAddr::V6(address)) => address.to_bits(),
+    }
 }
 
 /// Flows that are told as one.
@@ -58,30 +81,81 @@ fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
     values.collect::<BTreeSet<T>>().len()
 }
 
-/// Places of flows by key. Found by hash, since every flow asks; sorted once, when all is grouped.
-type Groups = HashMap<Key, Vec<u32>, foldhash::fast::RandomState>;
+/// Places of flows by key, found by hash, since every flow asks. The places of a key are a chain through a list as
+/// long as the flows: a scan of a million ports is a million keys, and each of them would have a list of its own.
+struct Groups {
+    chains: HashMap<Key, Chain, foldhash::fast::RandomState>,
+    /// Behind each place the next of its chain.
+    next: Vec<u32>,
+}
+
+/// First and last place of a chain.
+#[derive(Clone, Copy)]
+struct Chain {
+    first: u32,
+    last: u32,
+}
+
+/// Behind the last place of a chain.
+const END: u32 = u32::MAX;
+
+impl Groups {
+    fn new(flows: usize) -> Self {
+        Self { chains: HashMap::default(), next: vec![END; flows] }
+    }
+
+    /// Puts a chain behind what there is of `key`.
+    fn join(&mut self, key: Key, chain: Chain) {
+        match self.chains.entry(key) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                if let Some(next) = self.next.get_mut(known.last as usize) {
+                    *next = chain.first;
+                }
+                known.last = chain.last;
+            }
+            Entry::Vacant(free) => {
+                free.insert(chain);
+            }
+        }
+    }
+
+    /// Gives the flows of one key to another.
+    fn move_over(&mut self, from: &Key, to: Key) {
+        if let Some(chain) = self.chains.remove(from) {
+            self.join(to, chain);
+        }
+    }
+
+    /// The places of a chain, in the order of the observation whatever the hashes.
+    fn places(&self, chain: Chain) -> Vec<u32> {
+        let follow = |place: &u32| self.next.get(*place as usize).copied().filter(|next| *next != END);
+        let mut places: Vec<u32> = std::iter::successors(Some(chain.first), follow).collect();
+        places.sort_unstable();
+        places
+    }
+}
 
 /// Groups every flow that is unexpected or mismatched.
 pub(super) fn group<'audit>(
     flows: &'audit [Conversation],
     verdicts: impl Iterator<Item = &'audit FlowVerdict>,
 ) -> Vec<Group<'audit>> {
-    let mut groups = Groups::default();
+    let mut groups = Groups::new(flows.len());
     let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
     for (place, (flow, verdict)) in (0..).zip(flows.iter().zip(verdicts)).filter(|(_, (_, verdict))| told(verdict)) {
-        groups.entry(key(flow, verdict)).or_default().push(place);
+        groups.join(key(flow, verdict), Chain { first: place, last: place });
     }
-    let scan = |key: &Key| Key { port: None, kind: None, row: None, ..*key };
-    let sweep = |key: &Key| Key { responder: None, kind: None, row: None, ..*key };
-    let crowd = |key: &Key| Key { originator: None, ..*key };
-    let groups = collapse(collapse(collapse(pair_up(groups), scan), sweep), crowd);
-    let whole = |(key, mut places): (Key, Vec<u32>)| {
-        // In the order of the observation, whatever the hashes.
-        places.sort_unstable();
+    pair_up(&mut groups);
+    collapse(&mut groups, |key| Key { port: None, kind: None, row: None, ..*key });
+    collapse(&mut groups, |key| Key { responder: None, kind: None, row: None, ..*key });
+    collapse(&mut groups, |key| Key { originator: None, ..*key });
+    let whole = |(key, chain): (&Key, &Chain)| {
+        let places = groups.places(*chain);
         let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
-        Group { key, flows, places }
+        Group { key: *key, flows, places }
     };
-    let mut groups: Vec<Group<'audit>> = groups.into_iter().map(whole).collect();
+    let mut groups: Vec<Group<'audit>> = groups.chains.iter().map(whole).collect();
     groups.sort_unstable_by_key(|group| group.key);
     groups
 }
@@ -104,28 +178,28 @@ const fn has_ports(transport: Transport) -> bool {
 }
 
 /// Retries of something that also carried payload belong to it: one service, one group.
-fn pair_up(mut groups: Groups) -> Groups {
+fn pair_up(groups: &mut Groups) {
     let talk = |key: &Key| Key { probes: false, ..*key };
-    let paired: Vec<Key> = groups.keys().filter(|key| key.probes && groups.contains_key(&talk(key))).copied().collect();
+    let chains = &groups.chains;
+    let paired: Vec<Key> = chains.keys().filter(|key| key.probes && chains.contains_key(&talk(key))).copied().collect();
     for probes in paired {
-        let flows = groups.remove(&probes).unwrap_or_default();
-        groups.entry(talk(&probes)).or_default().extend(flows);
+        groups.move_over(&probes, talk(&probes));
     }
-    groups
 }
 
 /// Merges the groups that share the wider key, where they are many.
-fn collapse(mut groups: Groups, wider: impl Fn(&Key) -> Key) -> Groups {
+fn collapse(groups: &mut Groups, wider: impl Fn(&Key) -> Key) {
     let mut families: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
-    for key in groups.keys() {
+    for key in groups.chains.keys() {
         let members = families.entry(wider(key)).or_default();
         *members = members.saturating_add(1);
     }
-    let is_many = |key: &&Key| families.get(&wider(key)).is_some_and(|members| *members >= MANY);
-    let many: Vec<Key> = groups.keys().filter(is_many).copied().collect();
-    for key in many {
-        let places = groups.remove(&key).unwrap_or_default();
-        groups.entry(wider(&key)).or_default().extend(places);
+    families.retain(|_, members| *members >= MANY);
+    if families.is_empty() {
+        return;
     }
-    groups
+    let many: Vec<Key> = groups.chains.keys().filter(|key| families.contains_key(&wider(key))).copied().collect();
+    for key in many {
+        groups.move_over(&key, wider(&key));
+    }
 }

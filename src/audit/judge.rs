@@ -4,7 +4,7 @@
 
 use super::attributions::Sources;
 use super::grade::Pen;
-use super::model::{Answer, Audit, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
+use super::model::{Answer, Audit, Fitting, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
 use super::rows::Rows;
 use super::scope::Scope;
 use super::verdict::{self, Evidence, Judgement};
@@ -88,7 +88,7 @@ impl Audit {
 
 fn bystander(pen: Pen) -> Judgement {
     let verdict =
-        FlowVerdict { verdict: Verdict::OutOfScope, kind: None, basis: None, atoms: Vec::new(), nearest: None };
+        FlowVerdict { verdict: Verdict::OutOfScope, kind: None, basis: None, atoms: Fitting::NONE, nearest: None };
     let reason = pen.write(words::out_of_scope);
     Judgement::clear(verdict, reason)
 }
@@ -199,14 +199,16 @@ fn waivers(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> 
 }
 
 fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
-    let mut verdicts: Vec<(Verdict, u64)> = Verdict::ALL.iter().map(|verdict| (*verdict, 0)).collect();
-    let mut outcomes: Vec<(Outcome, u64)> = Outcome::ALL.iter().map(|outcome| (*outcome, 0)).collect();
+    let (mut verdicts, mut outcomes) = ([0u64; Verdict::ALL.len()], [0u64; Outcome::ALL.len()]);
     for (flow, judgement) in observation.flows.iter().zip(judged) {
-        count(&mut verdicts, judgement.verdict.verdict, flow.weight());
-        count(&mut outcomes, flow.outcome, flow.weight());
+        count(&mut verdicts, judgement.verdict.verdict as usize, flow.weight());
+        count(&mut outcomes, flow.outcome as usize, flow.weight());
     }
-    let by_verdict = verdicts.iter().map(|(verdict, seen)| (verdict.name().to_owned(), *seen)).collect();
-    let by_outcome = outcomes.iter().map(|(outcome, seen)| (outcome.name().to_owned(), *seen)).collect();
+    let seen = |counts: &[u64], place: usize| counts.get(place).copied().unwrap_or_default();
+    let by_verdict = Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), seen(&verdicts, *verdict as usize)));
+    let by_verdict = by_verdict.collect();
+    let by_outcome = Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), seen(&outcomes, *outcome as usize)));
+    let by_outcome = by_outcome.collect();
     Totals {
         flows: super::weight(&observation.flows),
         packets: observation.counters.frames,
@@ -216,8 +218,8 @@ fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
     }
 }
 
-fn count<T: PartialEq>(counts: &mut [(T, u64)], what: T, weight: u64) {
-    if let Some((_, seen)) = counts.iter_mut().find(|(known, _)| *known == what) {
+fn count(counts: &mut [u64], place: usize, weight: u64) {
+    if let Some(seen) = counts.get_mut(place) {
         *seen = seen.saturating_add(weight);
     }
 }

@@ -37,7 +37,7 @@ pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
 pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, ClockStepEntry, EvidenceRef, Finding, FirewallRequest, FlowVerdict, InputEntry,
+    Answer, AtomResult, Audit, ClockStepEntry, EvidenceRef, Finding, FirewallRequest, Fitting, FlowVerdict, InputEntry,
     InterfaceEntry, Kind, LossWindow, NameEntry, NextStep, OutageEntry, PackEntry, PeerResult, PortEntry, Quality,
     Redaction, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };

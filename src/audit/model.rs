@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::continuity::{ClockStepEntry, LossWindow, OutageEntry};
 pub use super::known::{InterfaceEntry, NameEntry, PortEntry};
-pub use super::terms::{FlowVerdict, Kind, RowStatus, Verdict};
+pub use super::terms::{Fitting, FlowVerdict, Kind, RowStatus, Verdict};
 
 /// The answer in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::model::{FlowVerdict, Kind, Verdict};
+use super::model::{Fitting, FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
 use super::verdict::{Case, Evidence};
 use super::words;
@@ -28,12 +28,12 @@ pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict
     let why = || best.as_ref().map_or_else(words::nothing_like_it, |candidate| differs(matrix, case, candidate));
     let reason = case.pen.write(why);
     let nearest = best.map(|candidate| candidate.row);
-    (FlowVerdict { verdict: Verdict::Unexpected, kind: Some(kind), basis: None, atoms: Vec::new(), nearest }, reason)
+    (FlowVerdict { verdict: Verdict::Unexpected, kind: Some(kind), basis: None, atoms: Fitting::NONE, nearest }, reason)
 }
 
 /// The verdict on a flow that may be this row's.
 pub(super) const fn unresolved(row: RowId) -> FlowVerdict {
-    FlowVerdict { verdict: Verdict::Unresolved, kind: None, basis: None, atoms: Vec::new(), nearest: Some(row) }
+    FlowVerdict { verdict: Verdict::Unresolved, kind: None, basis: None, atoms: Fitting::NONE, nearest: Some(row) }
 }
 
 /// Which cells of a row a flow shares, most telling last.

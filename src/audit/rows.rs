@@ -36,7 +36,7 @@ impl<'audit> Rows<'audit> {
         let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
         let mut rows = Self { judge, observation, tallies, nameless, folded, attention };
         for (flow, judgement) in observation.flows.iter().zip(judged) {
-            for id in &judgement.verdict.atoms {
+            for id in judgement.verdict.atoms.iter() {
                 let Some(atom) = matrix.atom(*id) else { continue };
                 rows.tallies.entry(*id).or_default().add(matrix, atom, flow);
             }

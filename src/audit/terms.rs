@@ -2,6 +2,8 @@
 //! decision is made here.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +91,29 @@ impl Kind {
     }
 }
 
+/// Atoms that fit. Flows that are alike share them, and most that fit nowhere have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Fitting(Option<Arc<[AtomId]>>);
+
+impl Fitting {
+    /// No atom.
+    pub const NONE: Self = Self(None);
+}
+
+impl From<Vec<AtomId>> for Fitting {
+    fn from(atoms: Vec<AtomId>) -> Self {
+        Self((!atoms.is_empty()).then(|| atoms.into()))
+    }
+}
+
+impl Deref for Fitting {
+    type Target = [AtomId];
+
+    fn deref(&self) -> &[AtomId] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
 /// The verdict on one conversation; parallel to `Observation::flows`. Why it is so is told for single
 /// flows, by [`explain`](super::explain).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +125,7 @@ pub struct FlowVerdict {
     /// On what the match rests.
     pub basis: Option<Basis>,
     /// Every atom that fits, sorted.
-    pub atoms: Vec<AtomId>,
+    pub atoms: Fitting,
     /// The nearest row, where none fits.
     pub nearest: Option<RowId>,
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::grade::{Grade, Graded, Pen};
-use super::model::{FlowVerdict, Kind, Verdict};
+use super::model::{Fitting, FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
 use super::nearest::Nearest;
 use super::payload::{self, Bytes};
@@ -230,7 +230,7 @@ fn conclude(evidence: &Evidence<'_>, case: &Case<'_>, graded: &[(AtomId, Graded)
     atoms.sort_unstable();
     let basis = best.map(|(basis, _)| basis);
     let reason = best.map(|(_, graded)| graded.reason.clone()).unwrap_or_default();
-    (FlowVerdict { verdict, kind: None, basis, atoms, nearest: None }, reason)
+    (FlowVerdict { verdict, kind: None, basis, atoms: atoms.into(), nearest: None }, reason)
 }
 
 /// No atom fits: a contradiction, a doubt, or nothing at all.
@@ -245,7 +245,7 @@ fn unfit(evidence: &Evidence<'_>, case: &Case<'_>, graded: &[(AtomId, Graded)]) 
     };
     match against.or_else(doubt) {
         Some((verdict, kind, atom, graded)) => {
-            let verdict = FlowVerdict { verdict, kind, basis: None, atoms: Vec::new(), nearest: Some(atom.row) };
+            let verdict = FlowVerdict { verdict, kind, basis: None, atoms: Fitting::NONE, nearest: Some(atom.row) };
             (verdict, graded.reason.clone())
         }
         None => nearest::unlisted(evidence, case),

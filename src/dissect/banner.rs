@@ -31,12 +31,8 @@ pub(super) fn peek_ftp(prefix: &Prefix<'_>) -> Peek {
 }
 
 fn client_or_server(prefix: &Prefix<'_>, commands: &[&str], words: &[&str], application: Application) -> Peek {
-    // Most payload is none of it and shows so with its first byte.
-    let possible = |first: &u8| {
-        let begins = |known: &&str| known.as_bytes().first().is_some_and(|known| known.eq_ignore_ascii_case(first));
-        *first == b'2' || commands.iter().any(begins)
-    };
-    if !prefix.bytes.first().is_none_or(possible) {
+    // Most payload is none of it and shows so with its first bytes.
+    if !commands.iter().chain(&["220 ", "220-"]).any(|known| starts(prefix.bytes, known)) {
         return Peek::Not;
     }
     let line = line(prefix.bytes);

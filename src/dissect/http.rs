@@ -67,8 +67,9 @@ fn answer(prefix: &Prefix<'_>) -> Peek {
 }
 
 fn request(prefix: &Prefix<'_>) -> Peek {
-    // All methods are in capitals, so most other payload shows with its first byte.
-    if prefix.bytes.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+    // Most other payload shows with its first bytes, and no line need be looked for in it.
+    let agrees = |method: &&str| prefix.bytes.iter().zip(method.bytes()).all(|(byte, wanted)| *byte == wanted);
+    if !METHODS.iter().any(agrees) {
         return Peek::Not;
     }
     let Some(line) = lines(prefix.bytes).next() else { return short(prefix) };

@@ -238,6 +238,9 @@ impl<'frame> Road<'frame> for Ahead<'_> {
 /// Sorts by first packet, and by who talks to whom where one frame opened several flows. Flows are large
 /// and are moved once each; nearly all of them stand in order already, which a stable sort makes use of.
 pub fn in_order(flows: &mut [Conversation]) {
+    if flows.is_sorted_by(|one, next| (one.first, one.first_frame) < (next.first, next.first_frame)) {
+        return;
+    }
     let mut order: Vec<_> = flows.iter().map(|flow| (flow.first, flow.first_frame)).zip(0usize..).collect();
     order.sort();
     let mut places: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();

@@ -47,7 +47,7 @@ impl Payloads {
     #[inline(never)]
     pub(super) fn observe<A: Address>(&mut self, run: &mut Run<A>, packet: &Packet<'_>) {
         if let Some(mark) = packet.mark()
-            && self.wants(run, packet.from, mark, packet.payload_length)
+            && self.wants(run, &packet.arrival(mark))
         {
             self.hold(run, packet.arrival(mark));
         }
@@ -55,7 +55,7 @@ impl Payloads {
 
     /// Takes an arrival in, now or when it is replayed after a merge.
     pub(super) fn take<A: Address>(&mut self, run: &mut Run<A>, arrival: Arrival<'_>) {
-        if !is_wanted(run) || !self.wants(run, arrival.from, arrival.mark, arrival.length) {
+        if !is_wanted(run) || !self.wants(run, &arrival) {
             return;
         }
         self.hold(run, arrival);
@@ -194,16 +194,23 @@ impl Payloads {
         }
     }
 
-    fn wants<A: Address>(&self, run: &Run<A>, from: End, mark: Mark, length: u32) -> bool {
+    fn wants<A: Address>(&self, run: &Run<A>, arrival: &Arrival<'_>) -> bool {
+        let (mark, bare) = (arrival.mark, arrival.length == 0);
+        // The run itself knows the number of an answer with which an end began.
+        if mark == Mark::Syn && bare && run.answer_number(arrival.from) == Some(arrival.sequence) && self.has_start(run) {
+            return false;
+        }
         match run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
             Some(log) => match mark {
                 // Only what is replayed one day can make use of it before the start is known.
                 Mark::Acknowledgement => self.continuation || self.has_start(run),
-                Mark::Payload | Mark::Syn | Mark::Fin | Mark::Reset => !log.is_full(from, run.key.transport()),
+                Mark::Payload | Mark::Syn | Mark::Fin | Mark::Reset => {
+                    !log.is_full(arrival.from, run.key.transport())
+                }
             },
             None if mark == Mark::Acknowledgement => self.continuation && !self.has_start(run),
-            // A close ends the wait for bytes; where nothing waits it ends nothing.
-            None => length > 0 || mark == Mark::Syn || !self.has_start(run),
+            // A reset ends the wait for bytes; where nothing waits it ends nothing.
+            None => !bare || matches!(mark, Mark::Syn | Mark::Fin) || !self.has_start(run),
         }
     }
 

@@ -12,12 +12,12 @@ use crate::wire::{FrameRef, Timestamp, Transport};
 /// Payload bytes held per direction. A hello with post-quantum keys and many extensions fits four times.
 pub(super) const DIRECTION_BYTES: usize = 16 * 1024;
 /// TCP segments held per direction.
-pub(super) const DIRECTION_SEGMENTS: usize = 32;
+pub(super) const DIRECTION_SEGMENTS: u32 = 32;
 /// Datagrams held per direction where the transport has no sequence.
-pub(super) const DIRECTION_DATAGRAMS: usize = 3;
+pub(super) const DIRECTION_DATAGRAMS: u32 = 3;
 /// Datagrams held per direction where one message may fill several: as many as a QUIC end may send before
 /// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
-pub(super) const HELLO_DATAGRAMS: usize = 10;
+pub(super) const HELLO_DATAGRAMS: u32 = 10;
 /// What an arrival costs beside its bytes.
 const ARRIVAL_COST: usize = size_of::<Held>();
 
@@ -116,9 +116,9 @@ pub(super) struct Log {
     /// The bytes of all of them, one behind the other.
     bytes: Vec<u8>,
     /// Bytes that came, held or passed over.
-    held: Pair<usize>,
+    held: Pair<u32>,
     /// Segments and datagrams with payload that came, held or passed over.
-    segments: Pair<usize>,
+    segments: Pair<u32>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
     /// Sequence number behind the last payload byte of each end.
@@ -184,7 +184,7 @@ impl Log {
             _ if segments < DIRECTION_DATAGRAMS => false,
             _ => segments >= HELLO_DATAGRAMS || !self.begins_hello(end),
         };
-        is_last || *self.held.of(end) >= DIRECTION_BYTES
+        is_last || self.room_of(end) == 0
     }
 
     /// Whether the first datagram of `end` begins a message that may fill several.
@@ -193,20 +193,22 @@ impl Log {
         first.is_some_and(|first| may_span_datagrams(self.arrival(first).bytes))
     }
 
+    /// Bytes that `end` may still bring.
+    fn room_of(&self, end: End) -> usize {
+        DIRECTION_BYTES.saturating_sub(*self.held.of(end) as usize)
+    }
+
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
     pub(super) fn push(&mut self, arrival: Arrival<'_>) -> usize {
         self.asked = None;
         let end = arrival.from;
-        let room = DIRECTION_BYTES.saturating_sub(*self.held.of(end));
-        let arrival = Arrival { bytes: arrival.bytes.get(..room).unwrap_or(arrival.bytes), ..arrival };
+        let arrival = Arrival { bytes: arrival.bytes.get(..self.room_of(end)).unwrap_or(arrival.bytes), ..arrival };
         self.pass(&arrival);
         if arrival.length > 0 {
             *self.acknowledged.of_mut(end) = false;
             let reached = self.reached.of_mut(end);
             *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
         }
-        // Both directions hold at most twice 16 KiB.
-        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let held = Held {
             from: end,
             mark: arrival.mark,
@@ -234,7 +236,7 @@ impl Log {
     /// Counts an arrival against the budget of its direction, as [`Log::push`] does, and keeps nothing of it.
     pub(super) fn pass(&mut self, arrival: &Arrival<'_>) {
         let held = self.held.of_mut(arrival.from);
-        *held = held.saturating_add(arrival.bytes.len());
+        *held = held.saturating_add(count(arrival.bytes.len()));
         self.follow(arrival);
         if arrival.length > 0 {
             let segments = self.segments.of_mut(arrival.from);
@@ -339,6 +341,11 @@ impl Log {
     pub(super) fn is_foreign(&self, end: End) -> bool {
         self.foreign.of(end).get().is_some()
     }
+}
+
+/// A length within the budget of both directions, which is far below 32 bits.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// The sequence number of the first payload byte: a SYN takes one number itself.

@@ -56,6 +56,8 @@ pub(super) struct Run<A> {
     pub(super) packets: Pair<u32>,
     /// First sequence number of each end; of the opener of a SYN run, its initial one.
     base: Pair<u32>,
+    /// Whether that is the number of a SYN with ACK, with which the end began.
+    began_with_answer: Pair<bool>,
     /// Last acknowledgement that each end sent.
     acknowledged: Pair<u32>,
     pub(super) detail: Option<Box<Detail>>,
@@ -97,6 +99,7 @@ impl<A: Address> Run<A> {
             payload: Pair::default(),
             packets: Pair::default(),
             base: Pair::default(),
+            began_with_answer: Pair::default(),
             acknowledged: Pair::default(),
             detail: None,
             verdict: Verdict::OPEN,
@@ -115,6 +118,12 @@ impl<A: Address> Run<A> {
         u64::from(self.last.nanoseconds() < 0) ^ u64::from(self.key.has_port(0)) ^ u64::from(self.vlan)
     }
 
+    /// The same of what its log holds, which lies elsewhere.
+    #[inline]
+    pub(super) fn glance_at_log(&self) -> bool {
+        self.detail.as_ref().and_then(|detail| detail.log.as_ref()).is_some_and(Log::has_payload)
+    }
+
     /// The end that sent the first packet.
     pub(super) const fn opener(&self) -> End {
         if self.seen.any(Seen::OPENED_HIGH) { End::High } else { End::Low }
@@ -130,11 +139,19 @@ impl<A: Address> Run<A> {
         if self.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK) { Some(*self.base.of(self.opener())) } else { None }
     }
 
-    /// Where the payload of each end starts, as far as the opening packet tells.
+    /// Where the payload of each end starts, as far as the packets with which they began tell.
     pub(super) fn starts(&self) -> Pair<Option<u32>> {
         let mut starts = Pair { low: None, high: None };
+        for end in [End::Low, End::High] {
+            *starts.of_mut(end) = self.answer_number(end).map(|number| number.wrapping_add(1));
+        }
         *starts.of_mut(self.opener()) = self.handshake().map(|number| number.wrapping_add(1));
         starts
+    }
+
+    /// The sequence number of the SYN with ACK with which `end` began, if it did.
+    pub(super) fn answer_number(&self, end: End) -> Option<u32> {
+        self.began_with_answer.of(end).then(|| *self.base.of(end))
     }
 
     /// Outermost VLAN of its first packet.
@@ -196,6 +213,7 @@ impl<A: Address> Run<A> {
         let from = packet.from;
         if is_first {
             *self.base.of_mut(from) = tcp.sequence;
+            *self.began_with_answer.of_mut(from) = tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK);
         }
         if tcp.flags.any(TcpFlags::ACK) {
             *self.acknowledged.of_mut(from) = tcp.acknowledgement;
@@ -356,6 +374,7 @@ impl<A: Address> Run<A> {
     fn join_end(&mut self, end: End, later: &Self) {
         if *self.packets.of(end) == 0 {
             *self.base.of_mut(end) = *later.base.of(end);
+            *self.began_with_answer.of_mut(end) = *later.began_with_answer.of(end);
         }
         if later.seen.by(Seen::SPOKE | Seen::SYN_ACK, end) || *later.acknowledged.of(end) != 0 {
             *self.acknowledged.of_mut(end) = *later.acknowledged.of(end);

@@ -1,6 +1,8 @@
 //! The road of nearly every frame: batches of plain packets, whose flows are brought into the cache
 //! together and which are counted together. The same as taking one frame after the other.
 
+use std::net::IpAddr;
+
 use super::inversions::Course;
 use super::observe::{Ledger, raise};
 use super::{directory, names};
@@ -110,9 +112,14 @@ impl<'frame> Reading<'_, 'frame> {
             self.ledger.examine_apart(frame);
             return None;
         }
-        let is_special = speaks(plain) || opens(plain) || tells_its_way(&frame);
-        if (is_special || self.ledger.options.several_taps) && !self.ledger.learn(frame, plain.datagram()) {
+        if self.ledger.options.several_taps && self.ledger.is_copy(frame, plain.datagram()) {
             return None;
+        }
+        if opens(plain) {
+            self.ledger.learn_card(frame, plain.source.address());
+        }
+        if speaks(plain) || tells_its_way(&frame) {
+            self.ledger.learn(frame, plain.datagram());
         }
         self.decoded = 1;
         Some(Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() })
@@ -135,20 +142,30 @@ impl<'frame> Road<'frame> for Reading<'_, 'frame> {
     }
 }
 
+/// What only some plain frames need. They are handed over whole, so that the others need not lie in memory.
 impl Ledger {
-    /// Learns what only some plain frames tell: of names, directories, cards and the capturing host. Says
-    /// whether the frame counts, and is no copy.
+    /// Whether another tap saw it before.
     #[inline(never)]
-    fn learn(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) -> bool {
-        if self.options.several_taps && self.duplicates.observe(&frame, &datagram) {
+    fn is_copy(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) -> bool {
+        let is_copy = self.duplicates.observe(&frame, &datagram);
+        if is_copy {
             raise(&mut self.counters.duplicates);
-            return false;
         }
-        self.cards.observe(&frame, &datagram);
+        is_copy
+    }
+
+    /// Learns of the card that sent a SYN.
+    #[inline(never)]
+    fn learn_card(&mut self, frame: Frame<'_>, source: IpAddr) {
+        self.cards.learn(&frame, source);
+    }
+
+    /// Learns of names, directories and the capturing host.
+    #[inline(never)]
+    fn learn(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) {
         self.own.observe(&frame, datagram.source, datagram.destination);
         let sighting = Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() };
         self.hear(&sighting, &datagram);
-        true
     }
 }
 

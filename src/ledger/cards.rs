@@ -38,7 +38,8 @@ impl Cards {
         }
     }
 
-    fn learn(&mut self, frame: &Frame<'_>, source: IpAddr) {
+    /// Learns from a frame with a SYN of `source` in it.
+    pub(super) fn learn(&mut self, frame: &Frame<'_>, source: IpAddr) {
         if self.overrun {
             return;
         }

@@ -266,7 +266,7 @@ fn csv_cell(cell: &Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Kind, Verdict};
+    use crate::audit::{Fitting, Kind, Verdict};
     use crate::dissect::{Application, Claim, Recognised};
     use crate::flow::{Counts, DirectionBasis, Endpoint};
     use crate::ledger::Input;
@@ -326,7 +326,7 @@ mod tests {
             verdict: Verdict::Unexpected,
             kind: Some(Kind::UnlistedPeer),
             basis: Some(Basis::Sni),
-            atoms: Vec::new(),
+            atoms: Fitting::NONE,
             nearest: None,
         };
         let mut written = Vec::new();

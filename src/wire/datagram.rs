@@ -81,6 +81,12 @@ impl TcpFlags {
     pub const fn any(self, bits: u8) -> bool {
         self.0 & bits != 0
     }
+
+    /// Whether all of `bits` are set.
+    #[must_use]
+    pub const fn all(self, bits: u8) -> bool {
+        self.0 & bits == bits
+    }
 }
 
 /// A TCP segment. A header cut by the snap length keeps its ports; flags are then empty.
