@@ -107,7 +107,8 @@ fn of_atom(rows: &Rows<'_>, id: RowId, index: u16, row: &Row, atom: &AtomResult)
 fn concerned<'audit>(rows: &Rows<'audit>, id: RowId, atoms: &[u16], status: RowStatus) -> Vec<&'audit Conversation> {
     let tallies = atoms.iter().filter_map(|atom| rows.tallies.get(&AtomId { row: id, atom: *atom }));
     let blocked = matches!(status, RowStatus::Blocked | RowStatus::Partial);
-    let peers = tallies.flat_map(|tally| tally.peers.values()).filter(|peer| !blocked || peer.is_blocked());
+    let peers =
+        tallies.flat_map(|tally| tally.peers.iter().map(|(_, peer)| peer)).filter(|peer| !blocked || peer.is_blocked());
     let mut flows: Vec<&Conversation> = peers.flat_map(|peer| peer.flows.iter().copied()).collect();
     flows.sort_by_key(|flow| (flow.first, flow.first_frame));
     flows

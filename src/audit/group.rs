@@ -37,7 +37,16 @@ impl Hash for Key {
         hasher.write_u128(of_address(self.originator));
         hasher.write_u128(of_address(self.responder));
         let [a, b, c, d] = row.to_be_bytes();
-        hasher.write_u64(u64::from_be_bytes([a, b, c, d, self.verdict as u8, kind, self.transport.0, u8::from(self.probes)]));
+        hasher.write_u64(u64::from_be_bytes([
+            a,
+            b,
+            c,
+            d,
+            self.verdict as u8,
+            kind,
+            self.transport.0,
+            u8::from(self.probes),
+        ]));
         hasher.write_u16(self.port.unwrap_or_default());
     }
 }

@@ -4,7 +4,9 @@
 
 use super::attributions::Sources;
 use super::grade::Pen;
-use super::model::{Answer, Audit, Fitting, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult};
+use super::model::{
+    Answer, Audit, Fitting, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult,
+};
 use super::rows::Rows;
 use super::scope::Scope;
 use super::verdict::{self, Evidence, Judgement};

@@ -118,9 +118,12 @@ impl<'audit> Names<'audit> {
 
     /// What is known of the responder of this flow.
     pub(super) fn of(&self, flow: &'audit Conversation) -> Borne<'audit> {
-        let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
+        if self.by_address.is_empty() {
+            return Borne { bound: Vec::new(), claims, told: Vec::new(), pushed_out: Vec::new() };
+        }
+        let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
         let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
         let others = |b: &&Binding| b.client != flow.originator.address && b.holds(flow.first);
         let told = heard.iter().copied().filter(others).collect();

@@ -44,6 +44,7 @@ impl<'audit> Rows<'audit> {
                 rows.doubt(flow, &judgement.verdict, doubts);
             }
         }
+        rows.tallies.values_mut().for_each(Tally::conclude);
         rows
     }
 

@@ -1,6 +1,6 @@
 //! The flows of one atom, counted by peer: what was open, what was blocked, by what, on which frames.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::model::{AtomResult, PeerResult, RowStatus};
@@ -17,7 +17,10 @@ const PEERS_SHOWN: usize = 64;
 /// What was seen of one atom.
 #[derive(Default)]
 pub(super) struct Tally<'audit> {
-    pub(super) peers: BTreeMap<IpAddr, PeerTally<'audit>>,
+    /// In order of address, once all flows are counted.
+    pub(super) peers: Vec<(IpAddr, PeerTally<'audit>)>,
+    /// Where each of them stands until then: every flow asks, so they are found by hash.
+    places: HashMap<IpAddr, usize, foldhash::fast::RandomState>,
     pub(super) flows: u64,
     pub(super) open: u64,
     pub(super) verified: u64,
@@ -41,7 +44,12 @@ pub(super) struct PeerTally<'audit> {
 impl<'audit> Tally<'audit> {
     /// Counts a flow that fits the atom.
     pub(super) fn add(&mut self, matrix: &Matrix, atom: &Atom, flow: &'audit Conversation) {
-        let peer = self.peers.entry(far_end(matrix, flow)).or_default();
+        let address = far_end(matrix, flow);
+        let place = *self.places.entry(address).or_insert_with(|| {
+            self.peers.push((address, PeerTally::default()));
+            self.peers.len().saturating_sub(1)
+        });
+        let Some((_, peer)) = self.peers.get_mut(place) else { return };
         peer.flows.push(flow);
         let weight = flow.weight();
         self.flows = self.flows.saturating_add(weight);
@@ -58,9 +66,15 @@ impl<'audit> Tally<'audit> {
         self.last = Some(self.last.map_or(flow.last, |last| last.max(flow.last)));
     }
 
+    /// Puts the peers in order. Nothing may be added any more.
+    pub(super) fn conclude(&mut self) {
+        self.places = HashMap::default();
+        self.peers.sort_unstable_by_key(|(address, _)| *address);
+    }
+
     /// Peers that were only ever blocked.
     pub(super) fn blocked_peers(&self) -> impl Iterator<Item = (&IpAddr, &PeerTally<'audit>)> {
-        self.peers.iter().filter(|(_, peer)| peer.is_blocked())
+        self.peers.iter().map(|(address, peer)| (address, peer)).filter(|(_, peer)| peer.is_blocked())
     }
 
     /// The status of the atom, if anything was seen that decides it.

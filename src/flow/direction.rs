@@ -1,17 +1,11 @@
 //! Who started a flow: SYN, then SYN/ACK, then what the payload shows, then ports, then who spoke
 //! first. Never looks at addresses: a role is no proof of a direction.
 
+use super::DirectionBasis;
 use super::key::{Address, End};
 use super::record::Run;
 use super::seen::Seen;
-use super::{DirectionBasis, Endpoint};
 use crate::wire::Transport;
-
-/// Service ports above 1023 that Windows domains and their neighbours use.
-const SERVICE_PORTS: [u16; 17] =
-    [1433, 1434, 1812, 1813, 2049, 3128, 3268, 3269, 3306, 3389, 5353, 5355, 5432, 5985, 5986, 8080, 9389];
-/// More of them: alternative web ports.
-const WEB_PORTS: [u16; 3] = [8000, 8443, 8530];
 
 /// Services of DHCP and DHCPv6 whose clients have a port of their own, which would pass for another service
 /// (RFC 2131 section 4.1, RFC 8415 section 7.2).
@@ -36,9 +30,33 @@ pub(super) fn so_far<A: Address>(run: &Run<A>) -> End {
     settle(run, None).0
 }
 
-/// Whether `port` is one that services listen on.
-pub(super) fn is_service(port: u16) -> bool {
-    (1..1024).contains(&port) || SERVICE_PORTS.contains(&port) || WEB_PORTS.contains(&port)
+/// Whether `port` is one that services listen on: a well-known one, one above 1023 that Windows domains and their
+/// neighbours use, or an alternative web port.
+pub(super) const fn is_service(port: u16) -> bool {
+    matches!(
+        port,
+        1..=1023
+            | 1433
+            | 1434
+            | 1812
+            | 1813
+            | 2049
+            | 3128
+            | 3268
+            | 3269
+            | 3306
+            | 3389
+            | 5353
+            | 5355
+            | 5432
+            | 5985
+            | 5986
+            | 8080
+            | 9389
+            | 8000
+            | 8443
+            | 8530
+    )
 }
 
 fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
@@ -60,10 +78,7 @@ fn by_handshake<A: Address>(run: &Run<A>) -> Option<(End, DirectionBasis)> {
 }
 
 fn by_port<A: Address>(run: &Run<A>) -> Option<End> {
-    let port = |end: End| {
-        let Endpoint { port, .. } = run.key.endpoint(end);
-        port
-    };
+    let port = |end: End| run.key.port(end);
     let serves = |end: End| is_service(port(end)) && !CLIENT_PORTS.contains(&(port(end), port(end.other())));
     match (serves(End::Low), serves(End::High)) {
         (true, false) => Some(End::High),

@@ -261,7 +261,7 @@ pub fn in_order(flows: &mut [Conversation]) {
 impl Settled {
     fn take<A: Address>(&mut self, run: &Run<A>, error: Option<&IcmpError>, ended: Timestamp, payloads: &Payloads) {
         let flow = converse(run, ended, error, payloads);
-        self.missed_bytes = self.missed_bytes.saturating_add(run.missed());
+        self.missed_bytes = self.missed_bytes.saturating_add(flow.missed);
         if run.key.transport() == Transport::TCP && is_read_again(run) {
             self.streams.extend(Stream::new(run, &flow));
         }

@@ -128,15 +128,23 @@ impl<A: Address> Key<A> {
         low == port || high == port
     }
 
-    /// One end, as reports name it: an ICMP identifier in the key is not a port.
-    pub(super) fn endpoint(&self, end: End) -> Endpoint {
+    /// The port of one end, 0 where there are none: an ICMP identifier in the key is not a port.
+    pub(super) const fn port(&self, end: End) -> u16 {
         let (low, high) = self.ports();
-        let (address, port) = match end {
-            End::Low => (self.low, low),
-            End::High => (self.high, high),
+        match (self.transport(), end) {
+            (Transport::ICMP | Transport::ICMP6, _) => 0,
+            (_, End::Low) => low,
+            (_, End::High) => high,
+        }
+    }
+
+    /// One end, as reports name it.
+    pub(super) fn endpoint(&self, end: End) -> Endpoint {
+        let address = match end {
+            End::Low => self.low,
+            End::High => self.high,
         };
-        let port = if matches!(self.transport(), Transport::ICMP | Transport::ICMP6) { 0 } else { port };
-        Endpoint { address: address.address(), port }
+        Endpoint { address: address.address(), port: self.port(end) }
     }
 }
 

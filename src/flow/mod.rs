@@ -11,6 +11,7 @@
     )
 )]
 
+mod arrivals;
 mod attempt;
 mod close;
 mod conversation;

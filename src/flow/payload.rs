@@ -5,7 +5,7 @@
 use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
 use super::packet::Packet;
-use super::prefix::{Arrival, Log, Mark};
+use super::prefix::{Arrival, Foreign, Log, Mark};
 use super::record::{Detail, Run};
 use super::seen::Seen;
 use crate::dissect::Progress;
@@ -169,7 +169,7 @@ impl Payloads {
         }
         // A SYN without payload leaves the question open: the run that goes on after its retransmission answers it.
         if log.has_payload()
-            && let Some((verdict, claimed)) = self.decide(run, log, true)
+            && let (Some((verdict, claimed)), _) = self.decide(run, log, true)
         {
             settled.conclude(verdict, claimed);
         }
@@ -186,7 +186,7 @@ impl Payloads {
             return;
         }
         if let Some(log) = log
-            && log.room() <= SPARE_BYTES
+            && log.allocated() <= SPARE_BYTES
             && self.spare.len() < SPARES
         {
             detail.log = Some(log.emptied());
@@ -197,16 +197,15 @@ impl Payloads {
     fn wants<A: Address>(&self, run: &Run<A>, arrival: &Arrival<'_>) -> bool {
         let (mark, bare) = (arrival.mark, arrival.length == 0);
         // The run itself knows the number of an answer with which an end began.
-        if mark == Mark::Syn && bare && run.answer_number(arrival.from) == Some(arrival.sequence) && self.has_start(run) {
+        if mark == Mark::Syn && bare && run.answer_number(arrival.from) == Some(arrival.sequence) && self.has_start(run)
+        {
             return false;
         }
         match run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
             Some(log) => match mark {
                 // Only what is replayed one day can make use of it before the start is known.
                 Mark::Acknowledgement => self.continuation || self.has_start(run),
-                Mark::Payload | Mark::Syn | Mark::Fin | Mark::Reset => {
-                    !log.is_full(arrival.from, run.key.transport())
-                }
+                Mark::Payload | Mark::Syn | Mark::Fin | Mark::Reset => !log.is_full(arrival.from, run.key.transport()),
             },
             None if mark == Mark::Acknowledgement => self.continuation && !self.has_start(run),
             // A reset ends the wait for bytes; where nothing waits it ends nothing.
@@ -232,12 +231,14 @@ impl Payloads {
             let over = is_over(log, transport);
             // Of a stream that nobody knows more bytes tell no more.
             if over || !log.is_foreign(from) {
-                match self.decide(run, log, over) {
-                    Some((verdict, claimed)) => run.conclude(verdict, claimed),
-                    None => {
-                        let originator = super::direction::so_far(run);
-                        run.detail_mut().log.iter_mut().for_each(|log| log.asked = Some(originator));
-                    }
+                let (decided, foreign) = self.decide(run, log, over);
+                let originator = super::direction::so_far(run);
+                if let Some(log) = run.detail.as_mut().and_then(|detail| detail.log.as_mut()) {
+                    log.remember(foreign);
+                    log.asked = decided.is_none().then_some(originator);
+                }
+                if let Some((verdict, claimed)) = decided {
+                    run.conclude(verdict, claimed);
                 }
             }
         }
@@ -255,17 +256,17 @@ impl Payloads {
         }
     }
 
-    /// The verdict on the bytes of a run and, where it matters, the frame in which the request begins; `None`
-    /// while further bytes could change it.
-    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> Option<(Verdict, Option<FrameRef>)> {
+    /// The verdict on the bytes of a run and, where it matters, the frame in which the request begins; nothing
+    /// while further bytes could change it. Beside it what need not be asked about again.
+    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> (Option<Decided>, Foreign) {
         let transport = run.key.transport();
         let (originator, starts) = (super::direction::so_far(run), run.starts());
-        let progress = if transport == Transport::TCP {
+        let (progress, foreign) = if transport == Transport::TCP {
             log.recognise_stream(originator, starts, over)
         } else {
             log.recognise_datagrams(transport, originator, over)
         };
-        match progress {
+        let decided = match progress {
             Progress::Known(found) => {
                 let verdict = self.interned.store(*found, originator);
                 let client = self.interned.get(verdict).and_then(|(_, client)| *client).unwrap_or(originator);
@@ -275,9 +276,13 @@ impl Payloads {
             }
             Progress::More(_) if !over => None,
             Progress::More(_) | Progress::Unknown => Some((unknown(run, log), None)),
-        }
+        };
+        (decided, foreign)
     }
 }
+
+/// A verdict, and where it matters the frame in which the request begins.
+type Decided = (Verdict, Option<FrameRef>);
 
 /// Whether recognition may want more of a run, or hold on to what it has.
 #[inline]

@@ -3,8 +3,8 @@
 //! so that a merged ledger can replay what its later half held. Never holds more than the budget.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
+use super::arrivals::Arrivals;
 use super::key::{End, Pair};
 use crate::dissect::{Prefix, may_span_datagrams};
 use crate::wire::{FrameRef, Timestamp, Transport};
@@ -12,14 +12,14 @@ use crate::wire::{FrameRef, Timestamp, Transport};
 /// Payload bytes held per direction. A hello with post-quantum keys and many extensions fits four times.
 pub(super) const DIRECTION_BYTES: usize = 16 * 1024;
 /// TCP segments held per direction.
-pub(super) const DIRECTION_SEGMENTS: u32 = 32;
+pub(super) const DIRECTION_SEGMENTS: u8 = 32;
 /// Datagrams held per direction where the transport has no sequence.
-pub(super) const DIRECTION_DATAGRAMS: u32 = 3;
+pub(super) const DIRECTION_DATAGRAMS: u8 = 3;
 /// Datagrams held per direction where one message may fill several: as many as a QUIC end may send before
 /// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
-pub(super) const HELLO_DATAGRAMS: u32 = 10;
-/// What an arrival costs beside its bytes.
-const ARRIVAL_COST: usize = size_of::<Held>();
+pub(super) const HELLO_DATAGRAMS: u8 = 10;
+/// What a log costs beside what its arrivals take.
+const LOG_COST: usize = size_of::<Log>();
 
 /// What a packet does to the start and end of its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub(super) enum Mark {
     Reset,
     /// Neither payload nor anything else but an acknowledgement.
     Acknowledgement,
+}
+
+impl Mark {
+    /// Every mark.
+    pub(super) const ALL: [Self; 5] = [Self::Payload, Self::Syn, Self::Fin, Self::Reset, Self::Acknowledgement];
 }
 
 /// One packet that matters to recognition.
@@ -55,23 +60,6 @@ pub(super) struct Arrival<'held> {
     pub(super) frame: FrameRef,
     /// When.
     pub(super) at: Timestamp,
-}
-
-/// The same as a log holds it.
-#[derive(Clone, Debug)]
-struct Held {
-    from: End,
-    mark: Mark,
-    sequence: u32,
-    acknowledgement: u32,
-    /// Where its bytes begin in those of the log, and how many they are.
-    start: u32,
-    count: u32,
-    length: u32,
-    frame: FrameRef,
-    at: Timestamp,
-    /// Set once a datagram is found to be nothing that any recogniser knows, whatever follows.
-    foreign: OnceLock<()>,
 }
 
 /// Contiguous bytes of one direction.
@@ -112,58 +100,48 @@ impl<'log> Assembled<'log> {
 /// The arrivals of one run, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    arrivals: Vec<Held>,
-    /// The bytes of all of them, one behind the other.
-    bytes: Vec<u8>,
+    arrivals: Arrivals,
     /// Bytes that came, held or passed over.
     held: Pair<u32>,
     /// Segments and datagrams with payload that came, held or passed over.
-    segments: Pair<u32>,
+    segments: Pair<u8>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
     /// Sequence number behind the last payload byte of each end.
     reached: Pair<Option<u32>>,
-    /// Set once the stream of an end is found to be nothing that any recogniser knows, whatever follows.
-    foreign: Pair<OnceLock<()>>,
+    /// Whether the stream of an end was found to be nothing that any recogniser knows, whatever follows.
+    foreign: Pair<bool>,
+    /// The same of datagrams, a bit for each arrival.
+    foreign_datagrams: u32,
     /// The end that was taken for the originator when all of this was asked about and more was wanted.
     pub(super) asked: Option<End>,
 }
 
 impl Log {
     /// The arrivals in their order.
-    pub(super) fn arrivals(&self) -> impl DoubleEndedIterator<Item = Arrival<'_>> + Clone {
-        self.arrivals.iter().map(|held| self.arrival(held))
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = Arrival<'_>> + Clone {
+        self.arrivals.iter()
     }
 
-    fn arrival(&self, held: &Held) -> Arrival<'_> {
-        let start = held.start as usize;
-        Arrival {
-            from: held.from,
-            mark: held.mark,
-            sequence: held.sequence,
-            acknowledgement: held.acknowledgement,
-            bytes: self.bytes.get(start..start.saturating_add(held.count as usize)).unwrap_or_default(),
-            length: held.length,
-            frame: held.frame,
-            at: held.at,
-        }
-    }
-
-    /// The datagrams of `end` in their order, each with the mark that it is foreign.
-    pub(super) fn datagrams(&self, end: End) -> impl Iterator<Item = (Arrival<'_>, &OnceLock<()>)> {
-        self.arrivals.iter().filter(move |held| held.from == end).map(|held| (self.arrival(held), &held.foreign))
+    /// The arrivals of `end` in their order, each with its place among all.
+    pub(super) fn datagrams(&self, end: End) -> impl Iterator<Item = Datagram<'_>> {
+        let all = (0u32..).zip(self.arrivals());
+        all.filter(move |(_, arrival)| arrival.from == end).map(|(place, arrival)| Datagram {
+            bytes: arrival.bytes,
+            place,
+            foreign: self.foreign_datagrams & bit(place) != 0,
+        })
     }
 
     /// An empty log in the memory of this one.
     pub(super) fn emptied(mut self) -> Self {
         self.arrivals.clear();
-        self.bytes.clear();
-        Self { arrivals: self.arrivals, bytes: self.bytes, ..Self::default() }
+        Self { arrivals: self.arrivals, ..Self::default() }
     }
 
-    /// Bytes of memory that it has taken for arrivals and their bytes.
-    pub(super) const fn room(&self) -> usize {
-        self.bytes.capacity().saturating_add(self.arrivals.capacity().saturating_mul(ARRIVAL_COST))
+    /// Bytes that were asked of the allocator for it alone.
+    pub(super) const fn allocated(&self) -> usize {
+        self.arrivals.allocated()
     }
 
     /// Whether any arrival carries payload.
@@ -173,7 +151,10 @@ impl Log {
 
     /// Bytes of memory that it holds.
     pub(super) fn cost(&self) -> usize {
-        self.bytes.len().saturating_add(self.arrivals.len().saturating_mul(ARRIVAL_COST))
+        match self.arrivals.memory() {
+            0 => 0,
+            held => held.saturating_add(LOG_COST),
+        }
     }
 
     /// Whether the budget of `end` is used up.
@@ -189,8 +170,8 @@ impl Log {
 
     /// Whether the first datagram of `end` begins a message that may fill several.
     pub(super) fn begins_hello(&self, end: End) -> bool {
-        let first = self.arrivals.iter().find(|held| held.from == end && held.length > 0);
-        first.is_some_and(|first| may_span_datagrams(self.arrival(first).bytes))
+        let first = self.arrivals().find(|held| held.from == end && held.length > 0);
+        first.is_some_and(|first| may_span_datagrams(first.bytes))
     }
 
     /// Bytes that `end` may still bring.
@@ -209,28 +190,9 @@ impl Log {
             let reached = self.reached.of_mut(end);
             *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
         }
-        let held = Held {
-            from: end,
-            mark: arrival.mark,
-            sequence: arrival.sequence,
-            acknowledgement: arrival.acknowledgement,
-            start: count(self.bytes.len()),
-            count: count(arrival.bytes.len()),
-            length: arrival.length,
-            frame: arrival.frame,
-            at: arrival.at,
-            foreign: OnceLock::new(),
-        };
-        // Most runs need two or three; a vector would begin with room for four, and for twice the bytes.
-        if self.arrivals.len() == self.arrivals.capacity() {
-            self.arrivals.reserve_exact(self.arrivals.len().max(2));
-        }
-        if self.bytes.capacity().saturating_sub(self.bytes.len()) < arrival.bytes.len() {
-            self.bytes.reserve_exact(arrival.bytes.len().max(self.bytes.len()));
-        }
-        self.arrivals.push(held);
-        self.bytes.extend_from_slice(arrival.bytes);
-        ARRIVAL_COST.saturating_add(arrival.bytes.len())
+        let before = self.cost();
+        self.arrivals.push(&arrival);
+        self.cost().saturating_sub(before)
     }
 
     /// Counts an arrival against the budget of its direction, as [`Log::push`] does, and keeps nothing of it.
@@ -267,18 +229,7 @@ impl Log {
 
     /// Keeps an acknowledgement for a replay: of those between two payloads only the last of each end.
     pub(super) fn keep_acknowledgement(&mut self, arrival: Arrival<'_>) -> usize {
-        let bare = |held: &&mut Held| held.mark == Mark::Acknowledgement;
-        let trailing = self.arrivals.iter_mut().rev().take_while(bare);
-        for held in trailing {
-            if held.from == arrival.from {
-                // Neither has bytes.
-                held.sequence = arrival.sequence;
-                held.acknowledgement = arrival.acknowledgement;
-                (held.length, held.frame, held.at) = (arrival.length, arrival.frame, arrival.at);
-                return 0;
-            }
-        }
-        self.push(arrival)
+        if self.arrivals.renew(&arrival) { 0 } else { self.push(arrival) }
     }
 
     /// Whether nothing in it can still be contradicted: acknowledged both ways, or closed.
@@ -307,7 +258,7 @@ impl Log {
     /// The bytes of one direction. `start` is the sequence number of its first byte, if known.
     pub(super) fn assemble(&self, from: End, start: Option<u32>) -> Assembled<'_> {
         let announced = || {
-            let syn = self.arrivals.iter().find(|held| held.from == from && held.mark == Mark::Syn);
+            let syn = self.arrivals().find(|held| held.from == from && held.mark == Mark::Syn);
             syn.map(|held| held.sequence.wrapping_add(1))
         };
         let start = start.or_else(announced);
@@ -332,15 +283,51 @@ impl Log {
         assembled
     }
 
-    /// Remembers that the stream of `end` is nothing that any recogniser knows, whatever follows.
-    pub(super) fn set_foreign(&self, end: End) {
-        self.foreign.of(end).get_or_init(|| ());
+    /// Remembers what is nothing that any recogniser knows, whatever follows.
+    pub(super) const fn remember(&mut self, foreign: Foreign) {
+        self.foreign.low |= foreign.streams.low;
+        self.foreign.high |= foreign.streams.high;
+        self.foreign_datagrams |= foreign.datagrams;
     }
 
     /// Whether the stream of `end` is nothing that any recogniser knows, whatever follows.
-    pub(super) fn is_foreign(&self, end: End) -> bool {
-        self.foreign.of(end).get().is_some()
+    pub(super) const fn is_foreign(&self, end: End) -> bool {
+        *self.foreign.of(end)
     }
+}
+
+/// A datagram that is held.
+#[derive(Clone, Copy)]
+pub(super) struct Datagram<'log> {
+    pub(super) bytes: &'log [u8],
+    /// Its place among all arrivals.
+    place: u32,
+    /// Whether it was found to be nothing that any recogniser knows, whatever follows.
+    pub(super) foreign: bool,
+}
+
+/// What was found to be nothing that any recogniser knows, whatever follows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Foreign {
+    streams: Pair<bool>,
+    datagrams: u32,
+}
+
+impl Foreign {
+    /// Adds the stream of `end`.
+    pub(super) const fn stream(&mut self, end: End) {
+        *self.streams.of_mut(end) = true;
+    }
+
+    /// Adds a datagram.
+    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
+        self.datagrams |= bit(datagram.place);
+    }
+}
+
+/// The bit of a place; more than 32 datagrams are never held.
+fn bit(place: u32) -> u32 {
+    1u32.checked_shl(place).unwrap_or(0)
 }
 
 /// A length within the budget of both directions, which is far below 32 bits.

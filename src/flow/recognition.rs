@@ -1,16 +1,19 @@
 //! What a run has kept in, what `dissect` makes of it out: streams put together, datagrams pair by pair.
 //! Remembers which of it nobody knows, so that it is not asked again.
 
-use std::sync::OnceLock;
-
 use super::key::{End, Pair};
-use super::prefix::{Arrival, Assembled, Log};
+use super::prefix::{Assembled, Datagram, Foreign, Log};
 use crate::dissect::{Prefix, Progress, Side, recognise};
 use crate::wire::Transport;
 
 impl Log {
     /// What `dissect` makes of a TCP run. `starts` are the first sequence numbers where known.
-    pub(super) fn recognise_stream(&self, originator: End, starts: Pair<Option<u32>>, over: bool) -> Progress {
+    pub(super) fn recognise_stream(
+        &self,
+        originator: End,
+        starts: Pair<Option<u32>>,
+        over: bool,
+    ) -> (Progress, Foreign) {
         let assemble =
             |end| if self.is_foreign(end) { Assembled::default() } else { self.assemble(end, *starts.of(end)) };
         let (asked, answered) = (assemble(originator), assemble(originator.other()));
@@ -22,17 +25,22 @@ impl Log {
             asked.prefix(asked_ended, self.is_foreign(originator)),
             answered.prefix(answered_ended, self.is_foreign(originator.other())),
         );
+        let mut foreign = Foreign::default();
         if let Progress::More(Some(side)) = progress {
-            let end = if side == Side::Originator { originator } else { originator.other() };
-            self.set_foreign(end);
+            foreign.stream(if side == Side::Originator { originator } else { originator.other() });
         }
-        progress
+        (progress, foreign)
     }
 
     /// What `dissect` makes of a run without sequence numbers: each pair of datagrams is asked for
     /// itself, then all of a direction together, since a QUIC hello may fill more than one. Only when
     /// nothing further comes does a datagram that waits for more speak alone.
-    pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> Progress {
+    pub(super) fn recognise_datagrams(&self, transport: Transport, originator: End, over: bool) -> (Progress, Foreign) {
+        let mut found = Foreign::default();
+        (self.ask_datagrams(transport, originator, over, &mut found), found)
+    }
+
+    fn ask_datagrams(&self, transport: Transport, originator: End, over: bool, found: &mut Foreign) -> Progress {
         // Where nothing came since it was asked, only what speaks alone may say more.
         let mut open = self.asked == Some(originator);
         let fresh = (!open).then(|| self.pairs(originator));
@@ -45,7 +53,7 @@ impl Log {
                     [first.filter(|_| side == Some(Side::Originator)), second.filter(|_| side == Some(Side::Responder))]
                 }
             };
-            foreign.into_iter().flatten().for_each(|(_, foreign)| *foreign.get_or_init(|| ()));
+            foreign.into_iter().flatten().for_each(|datagram| found.datagram(datagram));
         }
         let several = self.pairs(originator).nth(1).is_some();
         if several && [End::Low, End::High].into_iter().any(|end| self.begins_hello(end)) {
@@ -75,16 +83,12 @@ impl Log {
     }
 
     fn concatenated(&self, end: End) -> Vec<u8> {
-        self.datagrams(end).flat_map(|(arrival, _)| arrival.bytes.iter().copied()).collect()
+        self.datagrams(end).flat_map(|datagram| datagram.bytes.iter().copied()).collect()
     }
 }
 
-/// A datagram, and the mark that it is foreign.
-type Datagram<'log> = (Arrival<'log>, &'log OnceLock<()>);
-
 /// A datagram as recognition wants it; nothing where none came.
 fn datagram(datagram: Option<Datagram<'_>>, ended: bool) -> Prefix<'_> {
-    let (bytes, foreign) =
-        datagram.map_or((&[][..], false), |(arrival, foreign)| (arrival.bytes, foreign.get().is_some()));
+    let (bytes, foreign) = datagram.map_or((&[][..], false), |datagram| (datagram.bytes, datagram.foreign));
     Prefix { bytes, from_start: true, ended, foreign }
 }

@@ -390,7 +390,7 @@ impl<A: Address> Run<A> {
     /// Payload bytes that the other end acknowledged and the capture does not hold, retransmissions
     /// set against them. Zeek calls it capture loss; a direction that was not captured at all is none.
     pub(super) fn missed(&self) -> u64 {
-        [End::Low, End::High].into_iter().map(|end| self.missed_from(end)).fold(0, u64::saturating_add)
+        self.missed_from(End::Low).saturating_add(self.missed_from(End::High))
     }
 
     fn missed_from(&self, end: End) -> u64 {

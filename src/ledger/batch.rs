@@ -164,7 +164,8 @@ impl Ledger {
     #[inline(never)]
     fn learn(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) {
         self.own.observe(&frame, datagram.source, datagram.destination);
-        let sighting = Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() };
+        let sighting =
+            Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() };
         self.hear(&sighting, &datagram);
     }
 }
