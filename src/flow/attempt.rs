@@ -53,10 +53,11 @@ impl<A: Address> Attempt<A> {
         self.whole.join(run);
         if self.whole.verdict == super::interned::Verdict::OPEN {
             self.whole.verdict = run.verdict;
-            if let Some(detail) = &run.detail {
-                let whole = self.whole.detail_mut();
-                whole.claimed = detail.claimed.or(whole.claimed);
-                whole.log = detail.log.clone().or(whole.log.take());
+            if let Some(claimed) = run.claimed() {
+                self.whole.set_claimed(claimed);
+            }
+            if let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
+                self.whole.detail_mut().log = Some(log.clone());
             }
         }
     }

@@ -337,7 +337,7 @@ pub(super) fn converse<A: Address>(
         icmp: icmp.copied().map(Box::new),
         first_frame: run.first_frame,
         decided: icmp.map(|error| error.frame).or(answer),
-        claimed: run.detail.as_ref().and_then(|detail| detail.claimed),
+        claimed: run.claimed(),
         payload: payload_of(run, originator, payloads),
         ambiguous: run.seen.any(Seen::AMBIGUOUS),
         truncated: run.seen.any(Seen::TRUNCATED),

@@ -16,6 +16,7 @@ mod attempt;
 mod close;
 mod conversation;
 mod direction;
+mod ending;
 mod flows;
 mod fold;
 mod interned;

@@ -116,7 +116,7 @@ impl Payloads {
     /// Joins the payload of a run that goes on where `run` ends.
     pub(super) fn join<A: Address>(&mut self, run: &mut Run<A>, later: &mut Run<A>) {
         let verdict = later.verdict;
-        let claimed = later.detail.as_ref().and_then(|detail| detail.claimed);
+        let claimed = later.claimed();
         if let Some(log) = later.detail.as_mut().and_then(|detail| detail.log.take()) {
             self.held = self.held.saturating_sub(log.cost());
             for arrival in log.arrivals() {
@@ -125,8 +125,8 @@ impl Payloads {
         }
         if run.verdict == Verdict::OPEN && verdict != Verdict::OPEN {
             run.verdict = verdict;
-            if claimed.is_some() {
-                run.detail_mut().claimed = claimed;
+            if let Some(claimed) = claimed {
+                run.set_claimed(claimed);
             }
             self.release(run);
         }

@@ -3,7 +3,10 @@
 //! sum, a first, a last or a bit, so that two halves of a run join without loss. Never decides an
 //! outcome and never looks at another run.
 
+use std::num::NonZeroU32;
+
 use super::Counts;
+use super::ending::Ending;
 use super::interned::Verdict;
 use super::key::{Address, End, Key, Pair};
 use super::packet::Packet;
@@ -16,8 +19,9 @@ use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
 pub(super) struct Detail {
     /// First payload, as long as it is wanted.
     pub(super) log: Option<Log>,
-    /// Frame in which the bytes of the recognised request begin.
-    pub(super) claimed: Option<FrameRef>,
+    /// The inputs of the answer and of the request, where they are not that of the first packet.
+    answered_input: Option<u32>,
+    claimed_input: Option<u32>,
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
     /// How each end closed that had said nothing by then.
@@ -27,18 +31,9 @@ pub(super) struct Detail {
 impl Detail {
     /// Whether nothing is left of it beside the log.
     pub(super) fn is_bare(&self) -> bool {
-        self.claimed.is_none() && self.retries == [None; 2] && self.endings.is_none()
+        let elsewhere = self.answered_input.or(self.claimed_input).is_some();
+        !elsewhere && self.retries == [None; 2] && self.endings.is_none()
     }
-}
-
-/// The last FIN or RST of an end that had sent no payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    sequence: u32,
-    /// What a RST acknowledged: after it nothing is taken any more.
-    acknowledged: Option<u32>,
-    /// Whether the handshake was answered before it.
-    answered: bool,
 }
 
 /// One run of a conversation.
@@ -49,13 +44,14 @@ pub(super) struct Run<A> {
     pub(super) last: Timestamp,
     pub(super) first_frame: FrameRef,
     /// Frame of the first SYN/ACK, or else of the first packet that the end which did not open sent.
-    pub(super) answered: Option<std::num::NonZeroU32>,
-    pub(super) answered_input: u32,
+    answered: Option<NonZeroU32>,
+    /// Frame in which the bytes of the recognised request begin.
+    claimed: Option<NonZeroU32>,
     pub(super) bytes: Pair<u64>,
     pub(super) payload: Pair<u64>,
     pub(super) packets: Pair<u32>,
     /// First sequence number of each end; of the opener of a SYN run, its initial one.
-    base: Pair<u32>,
+    pub(super) base: Pair<u32>,
     /// Whether that is the number of a SYN with ACK, with which the end began.
     began_with_answer: Pair<bool>,
     /// Last acknowledgement that each end sent.
@@ -94,7 +90,7 @@ impl<A: Address> Run<A> {
             last: packet.at,
             first_frame: packet.place,
             answered: None,
-            answered_input: 0,
+            claimed: None,
             bytes: Pair::default(),
             payload: Pair::default(),
             packets: Pair::default(),
@@ -171,7 +167,39 @@ impl<A: Address> Run<A> {
 
     /// The frame of the first answer.
     pub(super) fn answer(&self) -> Option<FrameRef> {
-        self.answered.map(|number| FrameRef { input: self.answered_input, number: number.get() })
+        self.frame(self.answered, |detail| detail.answered_input)
+    }
+
+    /// The frame in which the bytes of the recognised request begin.
+    pub(super) fn claimed(&self) -> Option<FrameRef> {
+        self.frame(self.claimed, |detail| detail.claimed_input)
+    }
+
+    fn frame(&self, number: Option<NonZeroU32>, input: impl FnOnce(&Detail) -> Option<u32>) -> Option<FrameRef> {
+        let elsewhere = self.detail.as_deref().and_then(input);
+        Some(FrameRef { input: elsewhere.unwrap_or(self.first_frame.input), number: number?.get() })
+    }
+
+    /// Sets the frame of the first answer.
+    #[inline(never)]
+    fn set_answer(&mut self, frame: FrameRef) {
+        self.answered = NonZeroU32::new(frame.number);
+        self.note_input(frame.input, |detail| &mut detail.answered_input);
+    }
+
+    /// Sets the frame in which the bytes of the recognised request begin.
+    pub(super) fn set_claimed(&mut self, frame: FrameRef) {
+        self.claimed = NonZeroU32::new(frame.number);
+        self.note_input(frame.input, |detail| &mut detail.claimed_input);
+    }
+
+    /// Nearly all runs lie in one input, and need nothing for it.
+    fn note_input(&mut self, input: u32, place: impl FnOnce(&mut Detail) -> &mut Option<u32>) {
+        if input != self.first_frame.input {
+            *place(self.detail_mut()) = Some(input);
+        } else if let Some(detail) = &mut self.detail {
+            *place(detail) = None;
+        }
     }
 
     /// Whether a SYN of `from` with this number is a copy of the one that opened this run. Any
@@ -199,8 +227,7 @@ impl<A: Address> Run<A> {
         *payload = payload.wrapping_add(u64::from(packet.payload_length));
         self.seen.add(packet.marks);
         if self.answered.is_none() && from != self.opener() {
-            self.answered = std::num::NonZeroU32::new(packet.place.number);
-            self.answered_input = packet.place.input;
+            self.set_answer(packet.place);
         }
         match packet.tcp {
             Some(tcp) => self.add_tcp(tcp, packet, sent_before == 0),
@@ -250,53 +277,6 @@ impl<A: Address> Run<A> {
         }
     }
 
-    /// Whether its handshake was answered, or lies before it. Most closings are those of refused attempts.
-    const fn may_have_opened(&self) -> bool {
-        self.is_answered() || !self.seen.any(Seen::OPENED_SYN)
-    }
-
-    fn note_ending(&mut self, tcp: PlainTcp, from: End) {
-        let acknowledges = tcp.flags.any(TcpFlags::RST) && tcp.flags.any(TcpFlags::ACK);
-        let acknowledged = acknowledges.then_some(tcp.acknowledgement);
-        let answered = self.is_answered();
-        *self.endings_mut().of_mut(from) = Some(Ending { sequence: tcp.sequence, acknowledged, answered });
-    }
-
-    fn endings_mut(&mut self) -> &mut Pair<Option<Ending>> {
-        self.detail_mut().endings.get_or_insert_with(|| Box::new(Pair { low: None, high: None }))
-    }
-
-    const fn is_answered(&self) -> bool {
-        self.seen.any(Seen::SYN_ACK | Seen::SYN_ACK << 1)
-    }
-
-    /// Takes over how the ends closed in a run that goes on where this one ends.
-    fn join_endings(&mut self, later: &Self) {
-        let Some(endings) = later.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return };
-        let (answered, may_close) = (self.is_answered(), self.may_have_opened());
-        for end in [End::Low, End::High] {
-            if let Some(ending) = endings.of(end).filter(|ending| ending.answered || may_close) {
-                *self.endings_mut().of_mut(end) = Some(Ending { answered: ending.answered || answered, ..ending });
-            }
-        }
-    }
-
-    /// Whether both ends are known to have said nothing: what closed the connection stands right behind the
-    /// handshake, so that no payload can be missing between.
-    pub(super) fn is_mute(&self) -> bool {
-        let Some(endings) = self.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return false };
-        let silent = |end: End| {
-            let start = self.base.of(end).wrapping_add(1);
-            // A FIN takes a number itself.
-            let is_start =
-                |number: u32| number == start || (self.seen.by(Seen::FIN, end) && number == start.wrapping_add(1));
-            let closed = endings.of(end).is_some_and(|own| is_start(own.sequence));
-            closed || endings.of(end.other()).is_some_and(|reset| reset.acknowledged.is_some_and(is_start))
-        };
-        let said = self.payload.low > 0 || self.payload.high > 0;
-        !said && self.handshake().is_some() && silent(End::Low) && silent(End::High)
-    }
-
     fn add_syn(&mut self, at: Timestamp) {
         match self.syns {
             1 => self.detail_mut().retries[0] = Some(at),
@@ -316,7 +296,8 @@ impl<A: Address> Run<A> {
         let kept = self.detail.as_ref().filter(|detail| !detail.is_bare());
         let without = |kept: &Detail| Detail {
             log: None,
-            claimed: kept.claimed,
+            answered_input: kept.answered_input,
+            claimed_input: kept.claimed_input,
             retries: kept.retries,
             endings: kept.endings.clone(),
         };
@@ -327,8 +308,8 @@ impl<A: Address> Run<A> {
     /// Takes what recognition found, and the frame in which the request begins.
     pub(super) fn conclude(&mut self, verdict: Verdict, claimed: Option<FrameRef>) {
         self.verdict = verdict;
-        if claimed.is_some() {
-            self.detail_mut().claimed = claimed;
+        if let Some(claimed) = claimed {
+            self.set_claimed(claimed);
         }
     }
 
@@ -366,8 +347,7 @@ impl<A: Address> Run<A> {
     fn take_answer(&mut self, later: &Self) {
         let answer = if later.opener() == self.opener() { later.answer() } else { Some(later.first_frame) };
         if let Some(answer) = answer {
-            self.answered = std::num::NonZeroU32::new(answer.number);
-            self.answered_input = answer.input;
+            self.set_answer(answer);
         }
     }
 

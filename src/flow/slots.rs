@@ -35,12 +35,10 @@ impl Slots {
         }
     }
 
-    /// The position where the search for this hash begins, whoever lies there. Asked ahead of time, it
-    /// brings the slot into the cache.
+    /// A number that nobody needs, read from where the search for this hash begins.
     #[inline]
-    pub(super) fn glance(&self, hash: u64) -> u32 {
-        let word = self.words.get(self.place(tag(hash))).copied().unwrap_or(FREE);
-        halves(word).1
+    pub(super) fn glance(&self, hash: u64) -> u64 {
+        self.words.get(self.place(tag(hash))).copied().unwrap_or(FREE)
     }
 
     /// Adds a position that is not there yet.
