@@ -136,13 +136,7 @@ mod golden {
         ),
         Case("matrix/zerologon-cve-2020-1472-test-win2019.pcap", "172.16.0.10", "172.16.5.58", &[], &[]),
         Case("bulk/zerologon-cve-2020-1472-test-win2016.pcap", "172.16.0.10", "172.16.5.59", &[], &[]),
-        Case(
-            "matrix/ndpi-teams.pcap",
-            "192.168.1.6",
-            "",
-            &[("dns-servers", "192.168.1.1")],
-            STRANGERS,
-        ),
+        Case("matrix/ndpi-teams.pcap", "192.168.1.6", "", &[("dns-servers", "192.168.1.1")], STRANGERS),
     ];
 
     /// Whom the names of `ndpi-teams` lead to, but for `login.microsoftonline.com`.

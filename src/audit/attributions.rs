@@ -161,7 +161,7 @@ fn claims<'audit>(
             one.flows.against(|| sources.reason(flow));
         }
     }
-    if borne.claims.is_empty() {
+    if borne.claims.is_empty() && borne.rivals.is_empty() {
         for binding in &borne.bound {
             known.entry((flow.originator.address, &binding.name, Some(address))).or_default().flows.add(flow);
         }
