@@ -406,6 +406,10 @@ mod attacks {
             reason,
             "SNI says evil.example (frame 6), but DNS frame 2 gave this address for graph.microsoft.com."
         );
+        let lookup = Lookup { hello: Some("evil.example"), ..genuine() };
+        let found = lookup.wire().judge().audit;
+        let finding = found.findings.iter().find(|finding| finding.kind == "mismatched").unwrap();
+        assert!(finding.evidence.iter().any(|shown| shown.frame == 6), "{:?}", finding.evidence);
     }
 
     /// The outer name of an encrypted hello is the provider's: it proves nothing, even where a site takes a
