@@ -130,7 +130,9 @@ fn learnt(path: &Path) -> Facts {
     for (_, known) in recognised(&traffic) {
         for claim in known.into_iter().flat_map(|known| known.claims) {
             match claim.source {
-                ClaimSource::Sni | ClaimSource::OuterSni => found.insert(format!("sni {}", claim.name)),
+                ClaimSource::Sni | ClaimSource::OuterSni | ClaimSource::RivalSni => {
+                    found.insert(format!("sni {}", claim.name))
+                }
                 ClaimSource::Host => found.insert(format!("host {}", claim.name)),
                 ClaimSource::Connect
                 | ClaimSource::Certificate

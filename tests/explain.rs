@@ -73,6 +73,31 @@ mod program {
         );
     }
 
+    /// A flow that the user supposes has no frame, and one that only a baseline could explain says by which role.
+    #[test]
+    fn a_flow_that_was_never_captured() {
+        for flow in [
+            "tcp 10.77.10.5:50000 -> 10.77.10.11:389 ssh",
+            "tcp 10.77.10.5:50000 -> 10.77.200.11:443 https graph.microsoft.com",
+            "tcp 10.77.10.5:50000 -> 10.77.200.11:443 https",
+            "tcp 10.77.10.5:50000 -> 10.77.10.11:50000 ssh",
+        ] {
+            let found = explained(&[flow]);
+            assert!(!found.to_string().contains("frame 0"), "{flow}: {found:#}");
+        }
+        check(
+            "udp 10.77.10.5:123 -> 10.77.50.66:123 ntp",
+            "unexpected",
+            "WIN-12 destination",
+            "list 10.77.50.66 under ntp-servers, which makes it baseline",
+        );
+        for flow in ["tcp fd77::1:5 -> fd77::2:389", "tcp 10.77.10.5 -> 10.77.10.11"] {
+            let told = ran(&["matrix", "explain", flow, "-s", "fixtures/site.toml"], 2);
+            let told = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(told.contains("in brackets") || told.contains("without the port"), "{told}");
+        }
+    }
+
     #[test]
     fn a_feature_that_is_off() {
         let room = tempfile::tempdir().unwrap();

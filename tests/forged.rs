@@ -8,10 +8,10 @@ mod attacks {
 
     use std::ops::Range;
 
-    use flowaudit::audit::{self, Judged, Verdict};
+    use flowaudit::audit::{self, Documents, Judged, Verdict};
     use flowaudit::dissect::Payload;
     use flowaudit::ledger::{Bounds, Ledger, Observation, Options};
-    use flowaudit::matrix::{Matrix, Site};
+    use flowaudit::matrix::{self, Matrix, Site};
     use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
 
     const SITE: &str = "[site]\npacks=['ams']\nbaseline=['ams-extras']\nvantage='ams-server'\n\
@@ -128,6 +128,14 @@ mod attacks {
         }
     }
 
+    /// Why the last flow has its verdict.
+    fn reason(seen: &Observation) -> String {
+        let packs = |ids: &[&str]| ids.iter().map(|id| matrix::load_pack(id).unwrap()).collect::<Vec<_>>();
+        let (site, audited, baseline) = (Site::parse("forged", SITE).unwrap(), packs(&["ams"]), packs(&["ams-extras"]));
+        let documents = Documents { site: &site, audited: &audited, baseline: &baseline };
+        audit::explain(seen, seen.flows.len() - 1, documents).unwrap().unwrap().reason
+    }
+
     fn labels(name: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for label in name {
@@ -241,8 +249,12 @@ mod attacks {
         if sealed {
             extensions.extend([0xfe, 0x0d, 0, 10, 0, 0, 1, 0, 1, 7, 0, 0, 0, 0]);
         }
+        hello_with(&extensions)
+    }
+
+    fn hello_with(extensions: &[u8]) -> Vec<u8> {
         let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
-        let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &length, &extensions].concat();
+        let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &length, extensions].concat();
         let size = u16::try_from(body.len()).unwrap();
         let record = (size + 4).to_be_bytes();
         [&[0x16, 3, 1], &record[..], &[1, 0], &size.to_be_bytes(), &body].concat()
@@ -298,6 +310,106 @@ mod attacks {
         for (what, lookup) in &cases {
             check_name(what, lookup, false);
         }
+    }
+
+    /// Caches count times to live down and turn the order of addresses: answers that lead to the same addresses by
+    /// the same names are no race, and each binds for its own time.
+    #[test]
+    fn answers_that_say_the_same_are_no_race() {
+        const NEXT: [u8; 4] = [20, 190, 128, 2];
+        let answer = |addresses: &[[u8; 4]], lives: u32| {
+            let head = [0, 7, 0x81, 0x80, 0, 1, 0, u8::try_from(addresses.len()).unwrap(), 0, 0, 0, 0];
+            let record =
+                |address: &[u8; 4]| [&[0xc0, 12, 0, 1, 0, 1], &lives.to_be_bytes()[..], &[0, 4], address].concat();
+            [&head[..], &encoded(NAME), &[0, 1, 0, 1], &addresses.iter().flat_map(record).collect::<Vec<_>>()].concat()
+        };
+        let check = |what: &str, second: &[u8], at: i64, expected: Verdict| {
+            let lookup = Lookup { addresses: Vec::new(), at: [0, 20, at], ..genuine() };
+            let mut wire = lookup.wire();
+            let flow = wire.0.split_off(1);
+            wire.udp(20, (SERVER, 53), (CLIENT, 4000), &answer(&[CLOUD, NEXT], 60));
+            wire.udp(30, (SERVER, 53), (CLIENT, 4000), second);
+            wire.0.extend(flow);
+            assert_eq!(wire.verdict().0, expected, "{what}");
+            wire.check_pieces(0..wire.0.len());
+        };
+        check("the same", &answer(&[CLOUD, NEXT], 60), 1000, Verdict::Expected);
+        check("counted down", &answer(&[CLOUD, NEXT], 7), 1000, Verdict::Expected);
+        check("in another order", &answer(&[NEXT, CLOUD], 60), 1000, Verdict::Expected);
+        check("for longer", &answer(&[NEXT, CLOUD], 3600), 1_000_000, Verdict::Expected);
+        check("as long as the first", &answer(&[CLOUD, NEXT], 7), 350_000, Verdict::Expected);
+        check("expired", &answer(&[CLOUD, NEXT], 7), 361_000, Verdict::Unresolved);
+        check("one address more", &answer(&[CLOUD, NEXT, [20, 190, 128, 3]], 60), 1000, Verdict::Mismatched);
+        check("one address less", &answer(&[CLOUD], 60), 1000, Verdict::Mismatched);
+    }
+
+    /// A flow to an address that DNS gave for the allowed name, whose client says `hello`; its verdict, and why.
+    fn said(hello: &[u8], asks: bool) -> (Verdict, String) {
+        let lookup = if asks { genuine() } else { Lookup { asked: None, addresses: Vec::new(), ..genuine() } };
+        let mut wire = lookup.wire();
+        wire.0.retain(|(_, bytes)| bytes[9] == 17);
+        let mut flow: Vec<(bool, Vec<u8>)> = hello.chunks(1400).map(|part| (true, part.to_vec())).collect();
+        flow.push((false, b"\x16\x03\x03\x00\x04\x0e\0\0\0".to_vec()));
+        wire.tcp(1000, (CLIENT, 50_000), (CLOUD, 443), &flow);
+        (wire.verdict().0, reason(&wire.observe()))
+    }
+
+    /// RFC 6066 allows one name of a kind: of two each end may believe another.
+    #[test]
+    fn a_hello_with_two_names_is_not_believed() {
+        const EVIL: &str = "evil.example";
+        let entry =
+            |name: &str| [&[0], &u16::try_from(name.len()).unwrap().to_be_bytes()[..], name.as_bytes()].concat();
+        let extension = |names: &[&str]| {
+            let list = names.iter().flat_map(|name| entry(name)).collect::<Vec<_>>();
+            let length = u16::try_from(list.len()).unwrap();
+            [&[0, 0], &(length + 2).to_be_bytes()[..], &length.to_be_bytes(), &list].concat()
+        };
+        let two = |first: &str, second: &str| [extension(&[first]), extension(&[second])].concat();
+        let cases = [
+            ("one name twice", two(NAME, NAME), Verdict::Expected, "both say"),
+            ("two extensions", two(NAME, EVIL), Verdict::Unresolved, "RFC 6066"),
+            ("the other way", two(EVIL, NAME), Verdict::Unresolved, "RFC 6066"),
+            ("two in one list", extension(&[NAME, EVIL]), Verdict::Unresolved, "RFC 6066"),
+            ("neither allowed", two(EVIL, "worse.example"), Verdict::Mismatched, "SNI of several says evil.example"),
+        ];
+        for (what, extensions, expected, why) in cases {
+            let (verdict, reason) = said(&hello_with(&extensions), true);
+            assert!(verdict == expected && reason.contains(why), "{what}: {} {reason}", verdict.name());
+        }
+        let cold = said(&hello_with(&two(EVIL, NAME)), false);
+        assert!(cold.0 == Verdict::Unresolved && cold.1.contains("RFC 6066"), "{cold:?}");
+        assert_eq!(said(&hello_with(&two(EVIL, "worse.example")), false).0, Verdict::Unexpected);
+    }
+
+    /// A name behind what is read of a hello was not read, which is not the same as none.
+    #[test]
+    fn a_name_that_lies_too_far_behind_was_not_read() {
+        let far = |length: u16| {
+            let padding = [&[0, 21], &length.to_be_bytes()[..], &vec![0; usize::from(length)]].concat();
+            let name = [&[0, 0, 0, 24, 0, 22, 0, 0, 19], NAME.as_bytes()].concat();
+            hello_with(&[padding, name].concat())
+        };
+        assert_eq!(said(&far(9_000), true).0, Verdict::Expected);
+        for asks in [true, false] {
+            let (verdict, reason) = said(&far(17_000), asks);
+            assert!(verdict == Verdict::Unresolved && reason.contains("its name was not read"), "{reason}");
+        }
+    }
+
+    /// Both sides of a contradiction are told by the frame that says it: the answer, and the hello.
+    #[test]
+    fn a_contradiction_names_the_frame_of_the_hello() {
+        let (verdict, reason) = said(&hello(Some("evil.example"), false), true);
+        assert_eq!(verdict, Verdict::Mismatched);
+        assert_eq!(
+            reason,
+            "SNI says evil.example (frame 6), but DNS frame 2 gave this address for graph.microsoft.com."
+        );
+        let lookup = Lookup { hello: Some("evil.example"), ..genuine() };
+        let found = lookup.wire().judge().audit;
+        let finding = found.findings.iter().find(|finding| finding.kind == "mismatched").unwrap();
+        assert!(finding.evidence.iter().any(|shown| shown.frame == 6), "{:?}", finding.evidence);
     }
 
     /// The outer name of an encrypted hello is the provider's: it proves nothing, even where a site takes a
@@ -893,6 +1005,21 @@ mod attacks {
         }
     }
 
+    /// A bind that was captured is told with what became of it.
+    #[test]
+    fn a_refused_bind_is_no_missing_one() {
+        let asks = |flow| reason(&Mapping { flow, client: OTHER, ..mapping() }.wire().observe());
+        let refused = asks(vec![(true, bind(SAMR)), (false, bound(2))]);
+        assert!(
+            refused.contains("asks for the DCE/RPC interface samr") && refused.contains("did not accept it"),
+            "{refused}"
+        );
+        let unanswered = asks(vec![(true, bind(SAMR))]);
+        assert!(unanswered.contains("no answer to it was captured"), "{unanswered}");
+        let silent = asks(Vec::new());
+        assert!(silent.contains("no bind for it was captured"), "{silent}");
+    }
+
     /// What is announced once a flow is open does not explain it.
     #[test]
     fn an_announcement_behind_the_flow_is_not_believed() {
@@ -924,6 +1051,29 @@ mod attacks {
         }
         wire.tcp(1000, (CLIENT, 50_000), (DATABASE, 49_812), &[]);
         wire.verdict().0
+    }
+
+    /// Beyond the budget of messages none of a browser counts, and that is said.
+    #[test]
+    fn beyond_the_budget_no_browser_is_believed() {
+        let text = "ServerName;SQL1;InstanceName;AMS;IsClustered;No;Version;16.0.1000.6;tcp;49812;;";
+        let length = u16::try_from(text.len()).unwrap().to_le_bytes();
+        let mut early = Wire::default();
+        early.udp(0, (OTHER, 4000), (STRANGER, 1434), b"\x03");
+        let mut wire = Wire::default();
+        wire.udp(10, (CLIENT, 4000), (DATABASE, 1434), b"\x04AMS\0");
+        wire.udp(20, (DATABASE, 1434), (CLIENT, 4000), &[&[5], &length[..], text.as_bytes()].concat());
+        wire.tcp(1000, (CLIENT, 50_000), (DATABASE, 49_812), &[]);
+        wire.0.splice(0..0, std::iter::repeat_n(early.0.remove(0), FLOOD + 1));
+        let cut = FLOOD / 2;
+        let seen = Ledger::merge(wire.piece(0..cut), wire.piece(cut..wire.0.len())).settle();
+        let matrix = Matrix::load(&Site::parse("forged", SITE).unwrap()).unwrap();
+        let judged = audit::judge(&seen, &matrix);
+        let quality = &judged.audit.quality;
+        assert_eq!((judged.flows.last().unwrap().verdict, quality.browsers_unread), (Verdict::Unresolved, 1));
+        assert!(quality.gaps.iter().any(|gap| gap.contains("SQL Server browsers")), "{:?}", quality.gaps);
+        let reason = reason(&seen);
+        assert!(reason.contains("many messages of SQL Server browsers"), "{reason}");
     }
 
     /// A browser of databases announces no port of RPC.

@@ -69,7 +69,9 @@ mod model {
                         answers.push((event.at, answer));
                     }
                 }
-                if answers.len() > questions {
+                let contents: BTreeSet<BTreeSet<u8>> =
+                    answers.iter().map(|(_, (addresses, _))| addresses.iter().copied().collect()).collect();
+                if contents.len() > questions {
                     continue;
                 }
                 for (at, (addresses, lives)) in answers {

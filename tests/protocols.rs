@@ -152,7 +152,7 @@ mod captures {
         for claim in &known.claims {
             let source = match claim.source {
                 ClaimSource::Sni => "sni",
-                ClaimSource::OuterSni => "outer",
+                ClaimSource::OuterSni | ClaimSource::RivalSni => "outer",
                 ClaimSource::Host => "host",
                 ClaimSource::Connect => "connect",
                 ClaimSource::Certificate => "certificate",

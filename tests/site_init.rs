@@ -112,6 +112,11 @@ mod program {
             ],
         ),
         (
+            "matrix/otrf-purplesharp-ad-playbook-i.cap",
+            &["\"172.18.39.5\",       # its network card 00:22:48:1d:f7:04 is at one end of every frame of its \
+               interface that opens a connection, first in frame 3"],
+        ),
+        (
             "matrix/samr-sharphound-domain-z.pcapng",
             &["\"192.168.12.11\",     # says at the root of its directory that it is zdc1.domain-z.local (frame 5)"],
         ),
@@ -123,9 +128,41 @@ mod program {
         for (file, parts) in EVIDENCE {
             let ran = ran(&["site", "init", &text(&captures.join(file))], 0, "read it");
             let guessed = String::from_utf8_lossy(&ran.stdout).into_owned();
+            assert!(guessed.lines().all(|line| line.len() <= 100 || line.contains("from /")), "{file}\n{guessed}");
+            let guessed = unwrapped(&guessed);
             for part in *parts {
                 assert!(guessed.contains(part), "{file}: {part}\n{guessed}");
             }
+        }
+    }
+
+    /// Comments that go on below themselves, in one line each.
+    fn unwrapped(site: &str) -> String {
+        let goes_on = |line: &str| {
+            line.trim_start_matches('#')
+                .strip_prefix("     ")
+                .and_then(|rest| rest.trim_start().strip_prefix("# "))
+                .map(str::to_owned)
+        };
+        site.lines().fold(String::new(), |text, line| match goes_on(line) {
+            Some(rest) => format!("{text} {rest}"),
+            None => format!("{text}\n{line}"),
+        })
+    }
+
+    /// A mirror of three ports shows three hosts, each at one end of all on its own: the rows tell which is meant.
+    #[test]
+    fn a_mirror_shows_whom_the_rows_mean() {
+        let Some(lab) = lab() else { return };
+        for name in ["a-clean-span.pcapng", "e-violations-span.pcapng", "f-midstream-span.pcapng"] {
+            let ran = ran(&["site", "init", &text(&lab.join(name))], 0, "read it");
+            let guessed = String::from_utf8_lossy(&ran.stdout).into_owned();
+            let own = guessed.split("ams-server = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+            let players: Vec<&str> = own.lines().filter_map(|line| line.trim().split('"').nth(1)).collect();
+            assert!(
+                players.contains(&"10.77.10.5") && players.iter().all(|one| ["10.77.10.5", "fd77:10::5"].contains(one)),
+                "{own}"
+            );
         }
     }
 

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use flowaudit::matrix::{
-    Atom, Direction, Facts, Matrix, MatrixParts, MinimumBasis, Need, Peer, Ports, Role, RoleId, Row, Severity, Standing,
+    Atom, Direction, Facts, Follows, Matrix, MatrixParts, MinimumBasis, Need, Peer, Ports, Role, RoleId, Row, Severity,
+    Standing,
 };
 use flowaudit::wire::Transport;
 
@@ -72,7 +73,7 @@ fn role(number: u32, prefixes: u32, random: &mut Random) -> Role {
         outside
     });
     let id = format!("role-{number}");
-    Role { title: id.clone(), id, addresses, names: Vec::new() }
+    Role { title: id.clone(), id, addresses, names: Vec::new(), follows: Follows::Nobody }
 }
 
 /// Hosts and networks of 10.0.0.0/8, of the Internet and of fd00::/16.

@@ -86,6 +86,8 @@ struct Known<'audit> {
     until: Option<Timestamp>,
     refused: bool,
     claim: Option<ClaimSource>,
+    /// Where the first flow that claims it says so.
+    stated: Option<FrameRef>,
     told: bool,
     agreed: bool,
     raced: Option<FrameRef>,
@@ -155,13 +157,14 @@ fn claims<'audit>(
         let one = known.entry((flow.originator.address, &claim.name, Some(address))).or_default();
         one.flows.add(flow);
         one.claim.get_or_insert(claim.source);
+        one.stated.get_or_insert(flow.claimed.unwrap_or(flow.first_frame));
         one.agreed |= is_bound(&claim.name);
         one.told |= borne.told.iter().any(|binding| binding.name == claim.name);
         if judgement.verdict.kind == Some(Kind::WrongName) {
             one.flows.against(|| sources.reason(flow));
         }
     }
-    if borne.claims.is_empty() {
+    if borne.claims.is_empty() && borne.rivals.is_empty() {
         for binding in &borne.bound {
             known.entry((flow.originator.address, &binding.name, Some(address))).or_default().flows.add(flow);
         }
@@ -179,7 +182,7 @@ fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known:
         (None, None) => words::PROVES_NOTHING,
     };
     let frames = answer.into_iter().flat_map(|answer| [answer.question, answer.answer]);
-    let frames = frames.chain(known.raced).chain(known.flows.first_frame.filter(|_| known.claim.is_some()));
+    let frames = frames.chain(known.raced).chain(known.stated);
     let (first, last) = known.flows.times();
     NameEntry {
         client: client.to_string(),

@@ -8,13 +8,14 @@ use crate::wire::FrameRef;
 /// Frames shown for one statement.
 const FRAMES_SHOWN: usize = 8;
 
-/// The first frames of these flows and the frames that decided how they went.
+/// The first frames of these flows, those in which they state a name, and those that decided how they went.
 pub(super) fn of<'audit>(
     observation: &Observation,
     flows: impl IntoIterator<Item = &'audit Conversation>,
 ) -> Vec<EvidenceRef> {
-    let decisive =
-        |flow: &Conversation| [Some(flow.first_frame), flow.decided, flow.icmp.as_ref().map(|icmp| icmp.frame)];
+    let decisive = |flow: &Conversation| {
+        [Some(flow.first_frame), flow.claimed, flow.decided, flow.icmp.as_ref().map(|icmp| icmp.frame)]
+    };
     let frames = flows.into_iter().take(FRAMES_SHOWN).flat_map(decisive).flatten();
     frames_of(observation, frames)
 }

@@ -318,6 +318,12 @@ pub struct Quality {
     /// DNS messages that were not kept because the budget for names was used up.
     #[serde(default)]
     pub names_unread: u64,
+    /// Messages of SQL Server browsers that were not kept because the budget for them was used up: then none counts.
+    #[serde(default)]
+    pub browsers_unread: u64,
+    /// Flows whose first bytes were not kept because the budget for those of all flows was used up.
+    #[serde(default)]
+    pub payloads_not_held: u64,
     /// Of the drops, packets for which the kernel had no room.
     #[serde(default)]
     pub kernel_drops: u64,

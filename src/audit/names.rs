@@ -39,6 +39,8 @@ pub(super) struct Borne<'audit> {
     pub(super) bound: Vec<&'audit Binding>,
     /// Strong claims: server name, host, CONNECT target; no address literals.
     pub(super) claims: Vec<&'audit Claim>,
+    /// Server names of a hello with several, which may have only one: each may be what the peer read.
+    pub(super) rivals: Vec<&'audit Claim>,
     /// Bindings of other clients, at a mirror: they can support a claim, and never stand for one.
     pub(super) told: Vec<&'audit Binding>,
     /// Bindings that had to make room for others before the flow began, and that nothing replaced.
@@ -120,8 +122,9 @@ impl<'audit> Names<'audit> {
     pub(super) fn of(&self, flow: &'audit Conversation) -> Borne<'audit> {
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
+        let rivals = all.iter().filter(|claim| claim.source == ClaimSource::RivalSni).collect();
         if self.by_address.is_empty() {
-            return Borne { bound: Vec::new(), claims, told: Vec::new(), pushed_out: Vec::new() };
+            return Borne { bound: Vec::new(), claims, rivals, told: Vec::new(), pushed_out: Vec::new() };
         }
         let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
         let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
@@ -130,7 +133,7 @@ impl<'audit> Names<'audit> {
         let list = self.by_address.get(&(flow.originator.address, flow.responder.address));
         let went = list.into_iter().flatten().copied().filter(|b| b.is_pushed_out(flow.first));
         let pushed_out = went.filter(|gone| bound.iter().all(|known| known.name != gone.name)).collect();
-        Borne { bound, claims, told, pushed_out }
+        Borne { bound, claims, rivals, told, pushed_out }
     }
 
     /// What DNS and the flow itself say together about `name`. What had to make room or was not kept could
@@ -160,7 +163,10 @@ impl<'audit> Names<'audit> {
     }
 
     fn grade_known(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
-        let (borne, frame) = (case.borne, case.flow.first_frame);
+        let (borne, frame) = (case.borne, words::stated_in(case.flow));
+        if borne.rivals.iter().any(|claim| claim.name == name) {
+            return Graded::undecided(case.pen.write(|| words::rival_names(&borne.rivals, frame)));
+        }
         let bound = borne.bound.iter().find(|binding| binding.name == name);
         let claim = borne.claims.iter().find(|claim| claim.name == name);
         match (bound, claim) {
@@ -177,7 +183,7 @@ impl<'audit> Names<'audit> {
     /// The flow claims a name that DNS did not give to this client for this address.
     fn unbound(&self, claim: &Claim, case: &Case<'_>, minimum: Basis) -> Graded {
         let (flow, borne, pen) = (case.flow, case.borne, case.pen);
-        let (client, frame) = (flow.originator.address, flow.first_frame);
+        let (client, frame) = (flow.originator.address, words::stated_in(flow));
         let own = self.races.get(&(client, claim.name.as_str()));
         let race = own.or_else(|| self.raced.get(claim.name.as_str())).filter(|race| race.asked <= flow.first);
         if let Some(race) = race {
@@ -213,7 +219,8 @@ impl<'audit> Borne<'audit> {
     pub(super) fn names(&self) -> Vec<&'audit str> {
         let known = self.bound.iter().chain(&self.pushed_out);
         let bound = known.map(|binding| binding.name.as_str());
-        let mut names: Vec<&str> = bound.chain(self.claims.iter().map(|claim| claim.name.as_str())).collect();
+        let stated = self.claims.iter().chain(&self.rivals).map(|claim| claim.name.as_str());
+        let mut names: Vec<&str> = bound.chain(stated).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -224,12 +231,14 @@ impl<'audit> Borne<'audit> {
 fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     let (flow, borne, pen) = (case.flow, case.borne, case.pen);
     let mut heard = borne.bound.iter().chain(&borne.told);
-    if heard.any(|other| borne.claims.iter().any(|claim| claim.name == other.name)) {
+    let states = |name: &str| borne.claims.iter().chain(&borne.rivals).any(|claim| claim.name == name);
+    if heard.any(|other| states(&other.name)) {
         // One address, several names, and the flow says which of the others it means.
         return Graded::absent();
     }
-    if let Some(claim) = borne.claims.iter().find(|claim| claim.source != ClaimSource::Connect) {
-        let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame));
+    let spoken = borne.claims.iter().chain(&borne.rivals);
+    if let Some(claim) = spoken.into_iter().find(|claim| claim.source != ClaimSource::Connect) {
+        let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, words::stated_in(flow)));
         return Graded::against(Kind::WrongName, reason);
     }
     if let Some(outer) = payload::outer_name(flow) {
@@ -247,6 +256,9 @@ fn by_dns_alone(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     if payload::is_lossy(case.flow) {
         return Graded::undecided(case.pen.write(|| words::lost(case.flow)));
     }
+    if payload::may_name_further(case.flow) && !case.flow.truncated {
+        return Graded::undecided(case.pen.write(|| words::name_not_read(case.flow)));
+    }
     Graded::at_least(minimum, Basis::Dns, case.pen.write(|| words::dns_only(&bound.name, bound.answer)))
 }
 
@@ -260,7 +272,7 @@ fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis
     if borne.bound.iter().chain(&borne.pushed_out).chain(&borne.told).any(|known| known.name == outer.name) {
         return Graded::absent();
     }
-    let reason = || words::claim_against_dns(outer, &bound.name, bound.answer, flow.first_frame);
+    let reason = || words::claim_against_dns(outer, &bound.name, bound.answer, words::stated_in(flow));
     Graded::against(Kind::WrongName, pen.write(reason))
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::model::{Fitting, FlowVerdict, Kind, Verdict};
 use super::payload::{self, Bytes};
@@ -10,7 +11,7 @@ use super::verdict::{Case, Evidence};
 use super::words;
 use crate::dissect::{Application, Claim};
 use crate::flow::DirectionBasis;
-use crate::matrix::{Atom, Binding, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
+use crate::matrix::{Atom, Binding, Follows, Matrix, Played, RoleId, Row, RowId, Standing, name_matches};
 
 /// The verdict on a flow that no atom fits, and why: unexpected, unless what was captured cannot tell.
 pub(super) fn unlisted(evidence: &Evidence<'_>, case: &Case<'_>) -> (FlowVerdict, String) {
@@ -181,7 +182,7 @@ fn differs(matrix: &Matrix, case: &Case<'_>, candidate: &Candidate) -> String {
         Cells::AllButFeature => words::feature_off(&row.id),
         Cells::Reversed => words::reversed(case.facts.originator.address, &from),
         Cells::AllButName => named(case, row).map_or_else(words::nothing_like_it, |(claim, name)| {
-            words::other_name(claim, case.facts.responder.address, &to, name, case.flow.first_frame)
+            words::other_name(claim, case.facts.responder.address, &to, name, words::stated_in(case.flow))
         }),
         Cells::Pair => words::other_service(&service, &listed),
         Cells::ServiceAndOriginator => words::other_responder(&case.facts.responder, &to),
@@ -253,29 +254,54 @@ fn means(matrix: &Matrix, row: &Row, name: &str) -> bool {
     roles.flat_map(|role| &role.names).any(|pattern| name_matches(pattern, name))
 }
 
-/// A row would fit if somebody played the role that nobody plays here. A baseline only explains: a role that no
-/// audited row has is no question where the site leaves it empty, or every stranger would be one.
+/// A row would fit if somebody played the role that nobody plays here.
 fn unbound(matrix: &Matrix, case: &Case<'_>) -> Option<(RowId, String)> {
-    let facts = &case.facts;
-    let audited = |row: &Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
-    let row = fitting(matrix, case, move |row: &Row| {
-        let Some(role) = matrix.unplayed(row) else { return false };
-        let has = |row: &&Row| audited(row) && row.from.iter().chain(&row.to).any(|own| *own == role);
-        if !audited(row) && !matrix.rows.iter().any(|row| has(&row)) {
-            return false;
-        }
-        let end = |end: &Played<'_>, roles: &[RoleId]| roles.contains(&role) || plays(end, roles);
-        // A host that the site lists is known, and plays what it is listed for.
-        let stranger = if row.to.contains(&role) { facts.responder.address } else { facts.originator.address };
-        let known = matrix.lists_host(stranger);
-        !known && end(case.originator, &row.from) && end(case.responder, &row.to)
-    })
-    .next()?;
+    let strange = |row: &Row| stranger(matrix, case, row, unplayed(matrix, row)?.0);
+    let row = fitting(matrix, case, |row: &Row| strange(row).is_some()).next()?;
     let found = matrix.row(row)?;
-    let role = matrix.unplayed(found)?;
-    let who = if found.to.contains(&role) { facts.responder.address } else { facts.originator.address };
-    let title = matrix.role(role).map(|role| role.title.as_str()).unwrap_or_default();
+    let (who, (_, asked)) = (strange(found)?, unplayed(matrix, found)?);
+    let title = matrix.role(asked).map(|role| role.title.as_str()).unwrap_or_default();
     Some((row, case.pen.write(|| words::nobody_plays(title, who, &found.id))))
+}
+
+/// The role of a row that the site leaves open, and the one that it has to give players to. A baseline only
+/// explains: a role that no audited row has, and that follows none, is no question where the site leaves it empty, or
+/// every stranger would be one. Whoever plays any role is a member, so that one that is missing may be a member too.
+fn unplayed(matrix: &Matrix, row: &Row) -> Option<(RoleId, RoleId)> {
+    let is_audited = |row: &&Row| matrix.packs.get(row.pack).is_some_and(|pack| pack.audited);
+    let audited = || matrix.rows.iter().filter(is_audited);
+    let follows = |role: RoleId| matrix.role(role).map(|role| role.follows);
+    if let Some(role) = matrix.unplayed(row) {
+        let leader = if let Some(Follows::Role(leader)) = follows(role) { leader } else { role };
+        let counts = |own: &RoleId| *own == role || *own == leader;
+        let asks = is_audited(&row) || audited().any(|row| row.from.iter().chain(&row.to).any(counts));
+        return asks.then_some((role, leader));
+    }
+    if row.standing == Standing::NotApplicable {
+        return None;
+    }
+    let everybody = row.from.iter().chain(&row.to).find(|role| follows(**role) == Some(Follows::Everybody))?;
+    Some((*everybody, audited().find_map(|row| matrix.unplayed(row))?))
+}
+
+/// The end of a flow that may play this role of a row, where the other cells fit. A host that the site lists is
+/// known, and plays what it is listed for; a group is nobody.
+fn stranger(matrix: &Matrix, case: &Case<'_>, row: &Row, role: RoleId) -> Option<IpAddr> {
+    let may = |address: IpAddr| !address.is_multicast() && !matrix.lists_host(address);
+    let ends = [
+        (case.originator, case.facts.originator.address, &row.from),
+        (case.responder, case.facts.responder.address, &row.to),
+    ];
+    let mut found = None;
+    for (end, address, roles) in ends {
+        if !plays(end, roles) {
+            if !roles.contains(&role) || !may(address) {
+                return None;
+            }
+            found = Some(address);
+        }
+    }
+    found
 }
 
 /// The rows that pass `test` with an atom of this service that the bytes do not contradict.

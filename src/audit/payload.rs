@@ -124,6 +124,12 @@ pub(super) fn outer_name(flow: &Conversation) -> Option<&Claim> {
     recognised(flow)?.claims.iter().find(|claim| claim.source == ClaimSource::OuterSni)
 }
 
+/// Whether the request was read in part, and no name stands in that part.
+pub(super) fn may_name_further(flow: &Conversation) -> bool {
+    let names = |claim: &Claim| claim.source != ClaimSource::Certificate;
+    recognised(flow).is_some_and(|found| found.partial && !found.claims.iter().any(names)) && !never_names(flow)
+}
+
 /// Whether a connection was opened, nothing was said on it, and nothing shows that nothing was.
 pub(super) fn is_unsaid(flow: &Conversation) -> bool {
     flow.payload == Payload::None && flow.outcome == Outcome::Established && !flow.mute && flow.missed == 0
@@ -137,6 +143,7 @@ pub(super) fn hides_name(flow: &Conversation) -> bool {
     let asks = application(flow) == Some(Application::Http) && flow.sent.payload > 0;
     outer
         || flow.truncated
+        || may_name_further(flow)
         || (flow.outcome == Outcome::Midstream && !asks)
         || matches!(flow.payload, Payload::None | Payload::NotCaptured)
 }

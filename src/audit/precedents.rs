@@ -58,7 +58,8 @@ impl Traits {
             Payload::Recognised(_) => return None,
         };
         let told = [flow.sent.payload > 0, payload::is_telling(flow), flow.mute];
-        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0].into_iter().chain(told);
+        let hidden = [payload::may_name_further(flow), server.is_multicast()];
+        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0].into_iter().chain(told).chain(hidden);
         let signs = signs.fold(0, |bits, sign| bits << 1 | u8::from(sign));
         Some(Self {
             likeness: Likeness::of(evidence.matrix, case)?,

@@ -63,6 +63,8 @@ pub(super) fn assess(
         time_inversions: counters.time_inversions,
         names_pushed_out: counters.names_pushed_out,
         names_unread: counters.names_unread,
+        browsers_unread: counters.browsers_unread,
+        payloads_not_held: counters.payloads_not_held,
         kernel_drops: drops(observation).saturating_sub(interface_drops(observation)),
         interface_drops: interface_drops(observation),
         losses: continuity::windows(observation),
@@ -133,13 +135,15 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
     }
     gaps.extend(observation.inputs.iter().filter_map(|input| words::outages(&input.path, &input.outages)));
     gaps.extend(words::clock_steps(&observation.clock_steps));
-    let counted: [(u64, Sentence); 7] = [
+    let counted: [(u64, Sentence); 9] = [
         (drops(observation), words::gap_drops),
         (counters.missed_bytes, words::gap_missed),
         (blind, words::gap_undecoded),
         (counters.fragments_pending, words::gap_fragments),
         (counters.folded_flows, words::gap_folded),
         (counters.names_unread, words::gap_names),
+        (counters.browsers_unread, words::gap_browsers),
+        (counters.payloads_not_held, words::gap_payloads),
         (unresolved, words::gap_unresolved),
     ];
     gaps.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, sentence)| sentence(*count)));

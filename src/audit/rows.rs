@@ -2,6 +2,7 @@
 //! every atom and peer shown. "Blocked" needs proof; silence is missing or not yet, never blocked.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::continuity::{self, Attention};
 use super::judge::Judge;
@@ -216,15 +217,18 @@ impl<'audit> Rows<'audit> {
 
     /// One clause for each atom that is blocked towards somebody.
     fn blocks(&self, id: RowId, row: &Row) -> Vec<String> {
-        let mapped = (0u16..).zip(&row.atoms).any(|(index, atom)| {
-            atom.application == Some(Application::Epm) && self.tally(id, index).is_some_and(|tally| tally.open > 0)
-        });
+        let mappers =
+            (0u16..).zip(&row.atoms).filter(|(_, atom)| atom.application == Some(Application::Epm)).collect::<Vec<_>>();
+        let mapped = |peer: &IpAddr| {
+            let answered = |tally: &Tally<'_>| tally.peer(peer).is_some_and(|peer| peer.open > 0);
+            mappers.iter().any(|(index, _)| self.tally(id, *index).is_some_and(answered))
+        };
         let mut clauses = Vec::new();
         for (index, atom) in (0u16..).zip(&row.atoms) {
             let Some(tally) = self.tally(id, index) else { continue };
             for (peer, blocked) in tally.blocked_peers().take(BLOCKS_SHOWN) {
                 let Some(flow) = blocked.decisive() else { continue };
-                clauses.push(words::blocked(atom, *peer, flow, mapped && atom.announced));
+                clauses.push(words::blocked(atom, *peer, flow, atom.announced && mapped(peer)));
             }
         }
         clauses

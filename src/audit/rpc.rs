@@ -11,27 +11,31 @@ use super::verdict::Case;
 use super::words;
 use crate::dissect::{Application, Payload};
 use crate::flow::{Conversation, Outcome};
-use crate::ledger::{Announcement, Announcer};
+use crate::ledger::{Announcement, Announcer, Observation};
 use crate::matrix::{Atom, Basis};
 
 /// How long an announcement holds, in nanoseconds: 24 hours.
 const VALID: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Announced ports by client, server and port.
-pub(super) struct Announced<'audit>(BTreeMap<(IpAddr, IpAddr, u16), Vec<&'audit Announcement>>);
+pub(super) struct Announced<'audit> {
+    ports: BTreeMap<(IpAddr, IpAddr, u16), Vec<&'audit Announcement>>,
+    /// Not every message of SQL Server browsers was kept.
+    browsers_unread: bool,
+}
 
 impl<'audit> Announced<'audit> {
     /// Indexes the announcements. One that speaks for another host teaches nothing.
-    pub(super) fn new(announcements: &'audit [Announcement]) -> Self {
+    pub(super) fn new(observation: &'audit Observation) -> Self {
         let mut ports: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for announcement in announcements.iter().filter(|a| a.elsewhere.is_none()) {
+        for announcement in observation.announcements.iter().filter(|a| a.elsewhere.is_none()) {
             let key = (announcement.client, announcement.server, announcement.port);
             ports.entry(key).or_default().push(announcement);
         }
         for list in ports.values_mut() {
             list.sort_by_key(|a| (a.at, a.frame));
         }
-        Self(ports)
+        Self { ports, browsers_unread: observation.counters.browsers_unread > 0 }
     }
 
     /// The latest announcement that holds for this flow at its start. A browser announces no RPC
@@ -42,14 +46,37 @@ impl<'audit> Announced<'audit> {
             let apt = (a.by == Announcer::Browser) == by_browser;
             apt && a.at <= flow.first && flow.first.since(a.at) <= VALID
         };
-        self.0.get(&key)?.iter().rev().find(holds).copied()
+        self.ports.get(&key)?.iter().rev().find(holds).copied()
     }
 
     /// What the flow proves about the dynamic port that it uses.
     pub(super) fn grade(&self, case: &Case<'_>, atom: &Atom, minimum: Basis) -> Graded {
         match atom.application {
-            Some(Application::Tds) => instance(case, atom, self.of(case.flow, true), minimum),
+            Some(Application::Tds) => self.grade_instance(case, atom, minimum),
             _ => self.grade_rpc(case, minimum),
+        }
+    }
+
+    /// A flow to the port of a SQL Server instance. Such a port may be any, so one that nobody announced
+    /// and that speaks something else is not of this row.
+    fn grade_instance(&self, case: &Case<'_>, atom: &Atom, minimum: Basis) -> Graded {
+        let (flow, pen) = (case.flow, case.pen);
+        let announced = self.of(flow, true);
+        let port = flow.responder.port;
+        match (payload::compare(flow, atom), announced) {
+            (Bytes::Contradict(seen), Some(_)) => {
+                Graded::against(Kind::WrongProtocol, pen.write(|| payload::contradiction(flow, atom, seen)))
+            }
+            (Bytes::Contradict(_), None) => Graded::absent(),
+            (Bytes::Silent, Some(_)) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
+            (Bytes::Agree | Bytes::Silent, Some(announcement)) => {
+                let reason = || words::announced_instance(port, &announcement.interface, announcement.frame);
+                Graded::at_least(minimum, Basis::Announced, pen.write(reason))
+            }
+            (Bytes::Agree | Bytes::Silent, None) => {
+                let why = if self.browsers_unread { words::browsers_unread } else { words::unannounced_instance };
+                Graded::at_least(minimum, Basis::Range, pen.write(|| why(port)))
+            }
         }
     }
 
@@ -68,27 +95,6 @@ impl<'audit> Announced<'audit> {
             },
             Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(case, announced),
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(case, announced, minimum),
-        }
-    }
-}
-
-/// A flow to the port of a SQL Server instance. Such a port may be any, so one that nobody announced
-/// and that speaks something else is not of this row.
-fn instance(case: &Case<'_>, atom: &Atom, announced: Option<&Announcement>, minimum: Basis) -> Graded {
-    let (flow, pen) = (case.flow, case.pen);
-    let port = flow.responder.port;
-    match (payload::compare(flow, atom), announced) {
-        (Bytes::Contradict(seen), Some(_)) => {
-            Graded::against(Kind::WrongProtocol, pen.write(|| payload::contradiction(flow, atom, seen)))
-        }
-        (Bytes::Contradict(_), None) => Graded::absent(),
-        (Bytes::Silent, Some(_)) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
-        (Bytes::Agree | Bytes::Silent, Some(announcement)) => {
-            let reason = || words::announced_instance(port, &announcement.interface, announcement.frame);
-            Graded::at_least(minimum, Basis::Announced, pen.write(reason))
-        }
-        (Bytes::Agree | Bytes::Silent, None) => {
-            Graded::at_least(minimum, Basis::Range, pen.write(|| words::unannounced_instance(port)))
         }
     }
 }
@@ -113,13 +119,20 @@ fn spoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> 
 fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> Graded {
     let (flow, pen) = (case.flow, case.pen);
     let port = flow.responder.port;
+    let bound = payload::recognised(flow).and_then(|found| found.interfaces.first());
     match announced {
         Some(_) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
         Some(announcement) => {
             let reason = pen.write(|| words::announced(announcement));
             Graded::at_least(minimum, Basis::Announced, reason)
         }
-        None => Graded::at_least(minimum, Basis::Range, pen.write(|| words::only_in_range(port, flow.truncated))),
+        None => {
+            let why = || match bound {
+                Some((interface, _)) => words::bind_not_accepted(port, interface, flow.received.payload > 0),
+                None => words::only_in_range(port, flow.truncated),
+            };
+            Graded::at_least(minimum, Basis::Range, pen.write(why))
+        }
     }
 }
 

@@ -72,6 +72,12 @@ impl<'audit> Tally<'audit> {
         self.peers.sort_unstable_by_key(|(address, _)| *address);
     }
 
+    /// What was seen of one peer.
+    pub(super) fn peer(&self, address: &IpAddr) -> Option<&PeerTally<'audit>> {
+        let place = self.peers.binary_search_by_key(address, |(peer, _)| *peer).ok()?;
+        Some(&self.peers.get(place)?.1)
+    }
+
     /// Peers that were only ever blocked.
     pub(super) fn blocked_peers(&self) -> impl Iterator<Item = (&IpAddr, &PeerTally<'audit>)> {
         self.peers.iter().map(|(address, peer)| (address, peer)).filter(|(_, peer)| peer.is_blocked())

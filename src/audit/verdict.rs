@@ -31,7 +31,7 @@ impl<'audit> Evidence<'audit> {
         Self {
             matrix,
             names: Names::new(observation, matrix),
-            announced: Announced::new(&observation.announcements),
+            announced: Announced::new(observation),
             nearest: Nearest::default(),
             precedents: Precedents::default(),
         }

@@ -109,7 +109,7 @@ impl Pcap {
             link: LinkType(link),
             number: 0,
             pending: FILE_HEADER,
-            interface: [Interface { name: String::new(), link, snap_length, addresses: Vec::new() }],
+            interface: [Interface { link, snap_length, ..Interface::default() }],
         })
     }
 

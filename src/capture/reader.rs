@@ -33,6 +33,8 @@ pub(super) struct Interface {
     pub(super) snap_length: u32,
     /// Its addresses.
     pub(super) addresses: Vec<IpAddr>,
+    /// Its network card.
+    pub(super) card: Option<[u8; 6]>,
 }
 
 /// One record: what the file says of a packet, and where its bytes lie in the block.

@@ -31,6 +31,7 @@ impl Taps {
                 let new = interface.addresses.iter().filter(|address| !known.contains(address)).copied();
                 let new = new.collect::<Vec<_>>();
                 known.extend(new);
+                info.card = info.card.or(interface.card);
             }
             return tap;
         }
@@ -41,6 +42,7 @@ impl Taps {
             link: LinkType(interface.link),
             snap_length: interface.snap_length,
             addresses: interface.addresses.clone(),
+            card: interface.card,
         });
         tap
     }

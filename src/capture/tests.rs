@@ -74,7 +74,13 @@ fn pcapng() -> Vec<u8> {
         file.extend(interface(
             big,
             1,
-            &[name, option(big, 9, &[0]), option(big, 4, &[10, 0, 0, 1, 255, 0, 0, 0])].concat(),
+            &[
+                name,
+                option(big, 9, &[0]),
+                option(big, 4, &[10, 0, 0, 1, 255, 0, 0, 0]),
+                option(big, 6, &[0, 0x15, 0x5d, 1, 2, 3]),
+            ]
+            .concat(),
         ));
         file.extend(interface(big, 101, &option(big, 9, &[0x81])));
         file.extend(block(big, 4, b"names of the author"));
@@ -200,6 +206,7 @@ fn pcapng_says_what_it_can() {
     let (inputs, taps) = capture.finish();
     assert_eq!((inputs[0].packets, inputs[0].reported_drops), (8, 20));
     assert_eq!((taps.len(), taps[0].name.as_str(), taps[0].addresses.len()), (4, "eth0", 1));
+    assert_eq!((taps[0].card, taps[1].card), (Some([0, 0x15, 0x5d, 1, 2, 3]), None));
 }
 
 #[test]

@@ -139,8 +139,14 @@ mod tests {
     use crate::wire::{FrameRef, Timestamp};
 
     fn check(nanoseconds: i64, link: u16, bytes: &[u8], wire_length: u32, course: Course) {
-        let taps =
-            [TapInfo { input: 0, name: "eth0".into(), link: LinkType(link), snap_length: 96, addresses: vec![] }];
+        let taps = [TapInfo {
+            input: 0,
+            name: "eth0".into(),
+            link: LinkType(link),
+            snap_length: 96,
+            addresses: vec![],
+            card: None,
+        }];
         let frame = Frame {
             at: Timestamp::from_nanoseconds(nanoseconds),
             link: LinkType(link),

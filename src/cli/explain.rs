@@ -1,7 +1,7 @@
 //! `flowaudit matrix explain`: a flow as text, or the number of one in captures, and a site in; why
 //! it has its verdict out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::args::ExplainArguments;
@@ -69,12 +69,16 @@ fn parse(text: &str) -> Result<Conversation, String> {
     let transport = next("the transport")?;
     let transport = Transport::from_name(&transport.to_ascii_lowercase())
         .ok_or_else(|| format!("unknown transport {transport}"))?;
-    let originator = end(next("the source")?)?;
+    let has_ports = matches!(transport, Transport::TCP | Transport::UDP | Transport::SCTP);
+    let originator = end(next("the source")?, has_ports)?;
     let arrow = next("the arrow")?;
     if !matches!(arrow, "->" | "→") {
         return Err(format!("{arrow} stands where -> should"));
     }
-    let responder = end(next("the destination")?)?;
+    let responder = end(next("the destination")?, has_ports)?;
+    if has_ports && responder.port == 0 {
+        return Err(format!("{} stands without the port that is called", responder.address));
+    }
     let mut recognised = Recognised::default();
     for word in words {
         match Application::from_name(&word.to_ascii_lowercase()) {
@@ -91,9 +95,18 @@ fn parse(text: &str) -> Result<Conversation, String> {
     Ok(conversation(transport, (originator, responder), payload))
 }
 
-fn end(text: &str) -> Result<Endpoint, String> {
-    let bare = || text.parse().map(|address| SocketAddr::new(address, 0)).ok();
-    let end = text.parse::<SocketAddr>().ok().or_else(bare);
+/// Reads an address, with its port where the transport has some. A bare IPv6 address would take a port for a part
+/// of itself.
+fn end(text: &str, has_ports: bool) -> Result<Endpoint, String> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = inner.unwrap_or(text).parse::<IpAddr>().ok();
+    if has_ports
+        && inner.is_none()
+        && let Some(IpAddr::V6(bare)) = address
+    {
+        return Err(format!("{text} may hold a port or none: an IPv6 address stands in brackets, as [{bare}]:443"));
+    }
+    let end = text.parse::<SocketAddr>().ok().or(address.map(|address| SocketAddr::new(address, 0)));
     let end = end.ok_or_else(|| format!("{text} is no address with a port"))?;
     Ok(Endpoint { address: end.ip(), port: end.port() })
 }
@@ -121,6 +134,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
         payload,
         ambiguous: false,
         truncated: false,
+        unheld: false,
         missed: 0,
         mute: true,
         folded: 0,
@@ -148,6 +162,13 @@ mod tests {
         check("tcp 10.0.0.1:5 -> 10.0.0.2:389", "tcp 10.0.0.1:5 10.0.0.2:389");
         check("udp 10.0.0.1 -> [fd77::1]:53 dns", "udp 10.0.0.1:0 [fd77::1]:53");
         check("icmp 10.0.0.1 → 10.0.0.2", "icmp 10.0.0.1:0 10.0.0.2:0");
+        check("icmp6 fd77::1 -> fd77::2", "icmp6 [fd77::1]:0 [fd77::2]:0");
+        check("tcp [fd77::1] -> [fd77::2]:389", "tcp [fd77::1]:0 [fd77::2]:389");
+        const BARE: &str = "may hold a port or none: an IPv6 address stands in brackets";
+        check("tcp fd77::1:5 -> [fd77::2]:389", &format!("! fd77::1:5 {BARE}, as [fd77::1:5]:443"));
+        check("tcp [fd77::1]:5 -> fd77::2:389", &format!("! fd77::2:389 {BARE}, as [fd77::2:389]:443"));
+        check("tcp 10.0.0.1:5 -> 10.0.0.2", "! 10.0.0.2 stands without the port that is called");
+        check("udp 10.0.0.1:5 -> [fd77::2]", "! fd77::2 stands without the port that is called");
         check("", "! the transport is missing");
         check("tcb 10.0.0.1 -> 10.0.0.2:1", "! unknown transport tcb");
         check("tcp 10.0.0.1 10.0.0.2:1", "! 10.0.0.2:1 stands where -> should");

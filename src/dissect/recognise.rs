@@ -205,7 +205,9 @@ fn both(first: Sight, second: Sight, originator: Prefix<'_>, responder: Prefix<'
     if main.application.fulfils(other.application) || main.speaker == Speaker::Client {
         main.claims.extend(other.claims);
     }
-    main.rest = Rest::Nothing;
+    if main.rest == Rest::Other {
+        main.rest = Rest::Nothing;
+    }
     if main.speaker == Speaker::Either && other.speaker == Speaker::Server {
         main.speaker = Speaker::Client;
     }
@@ -250,6 +252,7 @@ fn known(sight: Sight, side: Side, originator: Prefix<'_>, responder: Prefix<'_>
         alpn: sight.alpn,
         client,
         interfaces: Vec::new(),
+        partial: sight.rest == Rest::This && sight.speaker == Speaker::Client,
     };
     known.claims.sort();
     known.claims.dedup();

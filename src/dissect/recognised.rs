@@ -18,6 +18,8 @@ pub enum ClaimSource {
     Sni,
     /// Outer server name of a hello with encrypted client hello: the provider's, not the peer's.
     OuterSni,
+    /// One of several server names in a hello, which may have only one: nobody knows which of them counts.
+    RivalSni,
     /// HTTP `Host` header.
     Host,
     /// Target of an HTTP `CONNECT`.
@@ -53,6 +55,8 @@ pub struct Recognised {
     pub client: Option<Side>,
     /// DCE/RPC interfaces that were bound on this flow: (UUID in text form, accepted by bind_ack).
     pub interfaces: Vec<(String, bool)>,
+    /// Whether the request goes on behind what was read of it, so that a name that it does not show may follow.
+    pub partial: bool,
 }
 
 /// How much of a flow's payload there was to look at.

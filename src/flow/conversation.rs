@@ -190,6 +190,8 @@ pub struct Conversation {
     pub ambiguous: bool,
     /// At least one of its packets was cut by the snap length.
     pub truncated: bool,
+    /// Its first bytes were not kept, because the budget for those of all flows was used up.
+    pub unheld: bool,
     /// Payload bytes that their receiver acknowledged and the capture does not hold.
     pub missed: u64,
     /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.

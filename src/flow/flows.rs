@@ -341,6 +341,7 @@ pub(super) fn converse<A: Address>(
         payload: payload_of(run, originator, payloads),
         ambiguous: run.seen.any(Seen::AMBIGUOUS),
         truncated: run.seen.any(Seen::TRUNCATED),
+        unheld: run.verdict == Verdict::OPEN && run.seen.any(Seen::NOT_HELD),
         missed: run.missed(),
         mute: run.is_mute(),
         folded: 0,

@@ -109,6 +109,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(flow.weight());
     sum.ambiguous |= flow.ambiguous;
     sum.truncated |= flow.truncated;
+    sum.unheld |= flow.unheld;
     sum.missed = sum.missed.saturating_add(flow.missed);
     sum.mute &= flow.mute;
     if flow.payload != Payload::None {

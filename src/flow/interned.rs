@@ -97,7 +97,10 @@ impl HashEntry for RandomState {
     fn hash(&self, (found, client): &(Recognised, Option<End>)) -> u64 {
         let mut hasher = self.build_hasher();
         std::hash::Hash::hash(
-            &(&found.application, &found.claims, &found.alpn, &found.interfaces, client.map(|end| end == End::Low)),
+            &(
+                (&found.application, &found.claims, &found.alpn, &found.interfaces, found.partial),
+                client.map(|end| end == End::Low),
+            ),
             &mut hasher,
         );
         hasher.finish()

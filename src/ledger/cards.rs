@@ -1,11 +1,11 @@
 //! Frames that open connections in, the hosts behind network cards out: which addresses one card sends
-//! for itself. What may be a router tells nothing. Every frame adds to a set or takes a card out of
+//! for itself, and which card is at one end of all. What may be a router tells nothing. Every frame adds to a set or takes a card out of
 //! it, so that pieces merge into the whole whatever their order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use super::CardSign;
+use super::{CardSign, TapInfo, TappedHost};
 use crate::wire::{Content, Datagram, Frame, FrameRef, Sender, TcpFlags};
 
 /// Cards that are told apart; a flood of forged ones beyond that and nothing is learnt any more.
@@ -16,12 +16,17 @@ const MAX_ADDRESSES: usize = 6;
 /// Interface, VLAN and address of a card.
 type Card = (u32, Option<u16>, [u8; 6]);
 
+/// Cards that were at one end of every frame: of the first frame both, and of further ones those that they share.
+type Common = [Option<[u8; 6]>; 2];
+
 /// What each card sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cards {
     /// `None` for a card that may be a router's.
     cards: HashMap<Card, Option<BTreeMap<IpAddr, FrameRef>>, foldhash::fast::RandomState>,
     overrun: bool,
+    /// By interface, the cards that were at one end of every frame.
+    common: BTreeMap<u32, Common>,
     /// The card that was last found to be a router's: nearly all that a mirror sees comes from one.
     router: Option<Card>,
 }
@@ -43,7 +48,14 @@ impl Cards {
         if self.overrun {
             return;
         }
-        let Some(sender) = Sender::of(frame).filter(|_| is_own(source)) else { return };
+        let Some(sender) = Sender::of(frame) else { return };
+        // What a host says to itself shows no card.
+        if sender.card != sender.to {
+            self.share(frame.tap, [Some(sender.card), Some(sender.to)]);
+        }
+        if !is_own(source) {
+            return;
+        }
         let card = (frame.tap, sender.vlan, sender.card);
         if self.router == Some(card) {
             return;
@@ -61,6 +73,11 @@ impl Cards {
         }
         let addresses = sender.first_hop.then(|| BTreeMap::from([(source, frame.place)]));
         self.add(card, addresses);
+    }
+
+    fn share(&mut self, tap: u32, ends: Common) {
+        let common = self.common.entry(tap).or_insert(ends);
+        common.iter_mut().filter(|card| !ends.contains(card)).for_each(|card| *card = None);
     }
 
     fn add(&mut self, card: Card, addresses: Option<BTreeMap<IpAddr, FrameRef>>) {
@@ -94,6 +111,55 @@ impl Cards {
         for (card, addresses) in later.cards {
             self.add(card, addresses);
         }
+        for (tap, common) in later.common {
+            self.share(tap, common);
+        }
+    }
+
+    /// The host at each interface: whose card the capture names, else whose card is at one end of all. Between two
+    /// such cards it is the one that is no router's, if the other is.
+    pub(super) fn tapped(&self, taps: &[TapInfo]) -> Vec<TappedHost> {
+        if self.overrun {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (tap, common) in &self.common {
+            let described = taps.get(usize::try_from(*tap).unwrap_or(usize::MAX)).and_then(|info| info.card);
+            let ends: Vec<[u8; 6]> = common.iter().flatten().copied().collect();
+            let alone = match ends.as_slice() {
+                [card] => Some(*card),
+                [one, other] if self.is_router(*tap, *other) => Some(*one),
+                [other, one] if self.is_router(*tap, *other) => Some(*one),
+                _ => None,
+            };
+            let host = |card| Some((card, self.host(*tap, card)?));
+            let told = described.and_then(host).or_else(|| alone.and_then(host));
+            if let Some((card, addresses)) = told {
+                let described = described == Some(card);
+                found.push(TappedHost { tap: *tap, card, described, addresses: addresses.into_iter().collect() });
+            }
+        }
+        found
+    }
+
+    /// What a card sent for itself, in all VLANs.
+    fn sent(&self, tap: u32, card: [u8; 6]) -> impl Iterator<Item = Option<&BTreeMap<IpAddr, FrameRef>>> {
+        let own = self.cards.iter().filter(move |((on, _, known), _)| *on == tap && *known == card);
+        own.map(|(_, addresses)| addresses.as_ref())
+    }
+
+    fn is_router(&self, tap: u32, card: [u8; 6]) -> bool {
+        self.sent(tap, card).any(|addresses| addresses.is_none())
+    }
+
+    /// The addresses of the host behind a card; none of what may be a router.
+    fn host(&self, tap: u32, card: [u8; 6]) -> Option<BTreeMap<IpAddr, FrameRef>> {
+        let mut own: BTreeMap<IpAddr, FrameRef> = BTreeMap::new();
+        for (address, frame) in self.sent(tap, card).collect::<Option<Vec<_>>>()?.into_iter().flatten() {
+            let first = own.entry(*address).or_insert(*frame);
+            *first = (*first).min(*frame);
+        }
+        (!own.is_empty() && own.len() <= MAX_ADDRESSES).then_some(own)
     }
 
     /// Addresses that share a card, each set in order.
@@ -160,6 +226,51 @@ mod tests {
         let many = ["1 10.0.0.1", "1 10.0.0.2", "1 10.0.0.3", "1 10.0.0.4", "1 10.0.0.5", "1 10.0.0.6", "1 10.0.0.7"];
         check(&many, &[]);
         check(&many[..2], &["10.0.0.1", "10.0.0.2"]);
+    }
+
+    /// Frames as `FROM TO ADDRESS`, with a `*` before what a router passed on; the card and the addresses of the
+    /// host at the interface, wherever the pieces are cut.
+    fn tapped(lines: &[&str], described: Option<u8>, expected: &[&str]) {
+        for cut in 0..=lines.len() {
+            let mut pieces = [Cards::default(), Cards::default()];
+            for (index, line) in lines.iter().enumerate() {
+                let words: Vec<&str> = line.trim_start_matches('*').split(' ').collect();
+                let card = |at: usize| [0, 0, 0, 0, 0, words[at].parse().unwrap()];
+                let number = u32::try_from(index).unwrap() + 1;
+                let sent = BTreeMap::from([(words[2].parse().unwrap(), FrameRef { input: 0, number })]);
+                let piece = &mut pieces[usize::from(index >= cut)];
+                piece.share(0, [Some(card(0)), Some(card(1))]);
+                piece.add((0, None, card(0)), (!line.starts_with('*')).then_some(sent));
+            }
+            let [mut whole, later] = pieces;
+            whole.merge(later);
+            let card = described.map(|last| [0, 0, 0, 0, 0, last]);
+            let (name, link) = (String::new(), crate::wire::LinkType(1));
+            let taps = [TapInfo { input: 0, name, link, snap_length: 0, addresses: Vec::new(), card }];
+            let found = whole.tapped(&taps).into_iter().flat_map(|host| {
+                let card = host.card[5];
+                host.addresses.into_iter().map(move |(address, frame)| format!("{card} {address} {}", frame.number))
+            });
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{lines:?} cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_card_at_one_end_of_all_is_the_hosts() {
+        tapped(&[], None, &[]);
+        // Two hosts that talk to nobody else: either may have captured.
+        tapped(&["1 2 10.0.0.5", "2 1 10.0.0.9"], None, &[]);
+        tapped(&["1 2 10.0.0.5", "3 1 10.0.0.9", "1 3 fd00::5"], None, &["1 10.0.0.5 1", "1 fd00::5 3"]);
+        // All that a host says goes over its router.
+        tapped(&["1 2 10.0.0.5", "*2 1 10.9.0.9"], None, &["1 10.0.0.5 1"]);
+        tapped(&["*2 1 10.9.0.9", "1 2 10.0.0.5"], None, &["1 10.0.0.5 2"]);
+        // At a mirror between two routers, at a router, and where strangers talk.
+        tapped(&["*1 2 10.0.0.5", "*2 1 10.9.0.9"], None, &[]);
+        tapped(&["*1 2 10.0.0.5", "3 1 10.0.0.9"], None, &[]);
+        tapped(&["1 2 10.0.0.5", "3 4 10.0.0.9"], None, &[]);
+        // The capture says which card is its own, whoever else it heard.
+        tapped(&["1 2 10.0.0.5", "3 4 10.0.0.9"], Some(3), &["3 10.0.0.9 2"]);
+        tapped(&["1 2 10.0.0.5", "3 4 10.0.0.9"], Some(7), &[]);
     }
 
     #[test]

@@ -102,6 +102,7 @@ fn rooted(flow: &Conversation) -> Option<DirectorySign> {
             ClaimSource::CatalogRootDse => true,
             ClaimSource::Sni
             | ClaimSource::OuterSni
+            | ClaimSource::RivalSni
             | ClaimSource::Host
             | ClaimSource::Connect
             | ClaimSource::Certificate => return None,

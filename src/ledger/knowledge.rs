@@ -233,6 +233,7 @@ mod tests {
             payload: Payload::None,
             ambiguous: false,
             truncated: false,
+            unheld: false,
             missed: 0,
             mute: false,
             folded: 0,

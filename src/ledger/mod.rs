@@ -38,6 +38,6 @@ pub use locate::Locator;
 pub use names::gap::NameGap;
 pub use observation::{
     Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
-    Resolution, ResolutionResult, TapInfo,
+    Resolution, ResolutionResult, TapInfo, TappedHost,
 };
 pub use observe::{Ledger, Options};

@@ -54,6 +54,8 @@ pub(super) struct Names {
     pub(super) browsing: Vec<Browsed>,
     /// Some were not kept: one of them could have contradicted those that were.
     pub(super) browsing_overrun: bool,
+    /// How many, ever.
+    pub(super) browsing_unread: u64,
 }
 
 /// What names a ledger knows.
@@ -138,16 +140,17 @@ impl Names {
             }
         } else if source.1 == BROWSER_PORT || destination.1 == BROWSER_PORT {
             let (at, frame) = (sighting.at, sighting.place);
-            self.browsing_overrun |= self.browsing.len() >= MAX_MESSAGES;
-            if self.browsing_overrun {
-                return;
-            }
-            if source.1 == BROWSER_PORT {
-                let said = Browsing::Answer(ssrp::instances(payload));
-                self.browsing.push(Browsed { at, frame, client: destination, server: source, said });
-            } else if let Some(asked) = ssrp::asked(payload) {
-                let said = Browsing::Question(asked);
-                self.browsing.push(Browsed { at, frame, client: source, server: destination, said });
+            let (client, server, said) = if source.1 == BROWSER_PORT {
+                (destination, source, Some(Browsing::Answer(ssrp::instances(payload))))
+            } else {
+                (source, destination, ssrp::asked(payload).map(Browsing::Question))
+            };
+            let Some(said) = said else { return };
+            if self.browsing_overrun || self.browsing.len() >= MAX_MESSAGES {
+                self.browsing_overrun = true;
+                self.browsing_unread = self.browsing_unread.saturating_add(1);
+            } else {
+                self.browsing.push(Browsed { at, frame, client, server, said });
             }
         }
     }
@@ -172,8 +175,11 @@ impl Names {
         self.gaps.append(&mut later.gaps);
         self.lasting = together(self.lasting, later.lasting);
         self.browsing.append(&mut later.browsing);
-        self.browsing_overrun |= later.browsing_overrun || self.browsing.len() > MAX_MESSAGES;
+        let beyond = self.browsing.len().saturating_sub(MAX_MESSAGES);
+        self.browsing_overrun |= later.browsing_overrun || beyond > 0;
         self.browsing.truncate(MAX_MESSAGES);
+        let unread = later.browsing_unread.saturating_add(u64::try_from(beyond).unwrap_or(u64::MAX));
+        self.browsing_unread = self.browsing_unread.saturating_add(unread);
     }
 
     /// Look-ups and bindings, with what DNS over TCP said in `streams`.

@@ -62,6 +62,8 @@ pub struct TapInfo {
     pub snap_length: u32,
     /// Addresses of the interface (`if_IPv4addr`, `if_IPv6addr`).
     pub addresses: Vec<IpAddr>,
+    /// Its network card (`if_MACaddr`).
+    pub card: Option<[u8; 6]>,
 }
 
 /// Where each frame and datagram went; the accounting identity is over these.
@@ -97,6 +99,10 @@ pub struct Counters {
     pub names_pushed_out: u64,
     /// DNS messages that were not kept because the budget for names was used up.
     pub names_unread: u64,
+    /// Messages of SQL Server browsers that were not kept because the budget for them was used up: then none counts.
+    pub browsers_unread: u64,
+    /// Flows whose first bytes were not kept because the budget for those of all flows was used up.
+    pub payloads_not_held: u64,
 }
 
 /// How a name look-up ended.
@@ -255,6 +261,20 @@ pub struct CardSign {
     pub addresses: Vec<(IpAddr, FrameRef)>,
 }
 
+/// The host whose network card is at one end of all that opens connections on an interface, or that the capture
+/// says is the interface's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TappedHost {
+    /// Number of the interface.
+    pub tap: u32,
+    /// The card.
+    pub card: [u8; 6],
+    /// Whether the capture describes its interface by it.
+    pub described: bool,
+    /// Its addresses in order, each with the first frame that opened a connection from it or accepted one.
+    pub addresses: Vec<(IpAddr, FrameRef)>,
+}
+
 /// Everything the captures said, settled: sorted, bounded, independent of how it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -272,6 +292,8 @@ pub struct Observation {
     pub directory: Vec<DirectorySign>,
     /// Addresses that share a network card, in order.
     pub cards: Vec<CardSign>,
+    /// The host at each interface, where network cards tell it.
+    pub tapped: Vec<TappedHost>,
     /// Addresses from which the capturing host itself sent, each with the first frame that the capture
     /// marks as outbound, in order.
     pub own: Vec<(IpAddr, FrameRef)>,

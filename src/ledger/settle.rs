@@ -67,6 +67,7 @@ impl Ledger {
             announcements,
             directory,
             cards: self.cards.settle(),
+            tapped: self.cards.tapped(&self.taps),
             own: self.own.settle(),
             inputs: self.inputs.clone(),
             taps: self.taps.clone(),
@@ -78,6 +79,8 @@ impl Ledger {
                 missed_bytes: settled.missed_bytes.saturating_add(self.closed.missed_bytes),
                 names_pushed_out: names_pushed_out.saturating_add(known.let_go),
                 names_unread: names.unread,
+                browsers_unread: self.names.browsing_unread,
+                payloads_not_held: settled.payloads_not_held,
                 ..self.counters.clone()
             },
             first: self.first,

@@ -228,6 +228,7 @@ pub fn name_matches(pattern: &str, name: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Follows;
     use super::super::addresses::joined;
     use super::super::index_rows::Side;
     use super::super::model::{Atom, Need, Ports, Severity};
@@ -253,7 +254,7 @@ mod tests {
             let same = pairs.into_iter().filter(|(a, b)| a.is_ipv4() == b.is_ipv4());
             let addresses = joined(same.map(|(a, b)| a.min(b)..=a.max(b)).collect());
             let names = names.into_iter().map(str::to_owned).collect();
-            Role { id: String::new(), title: String::new(), addresses, names }
+            Role { id: String::new(), title: String::new(), addresses, names, follows: Follows::Nobody }
         })
     }
 

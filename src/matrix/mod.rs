@@ -42,8 +42,8 @@ pub use compiled::{Match, Matrix, MatrixParts, name_matches};
 pub use diagnostics::{Fault, Faults, Source};
 pub use index::Played;
 pub use model::{
-    Atom, AtomId, Basis, Binding, Direction, Facts, MinimumBasis, Need, PackInfo, Peer, Ports, Role, RoleId, Row,
-    RowId, Severity, Standing, Waiver,
+    Atom, AtomId, Basis, Binding, Direction, Facts, Follows, MinimumBasis, Need, PackInfo, Peer, Ports, Role, RoleId,
+    Row, RowId, Severity, Standing, Waiver,
 };
 pub use pack::{DefaultPlayers, Pack, PackFeature, PackRole, PackRow};
 pub use services::{PortTerm, Service};

@@ -51,6 +51,20 @@ pub struct Role {
     pub addresses: Vec<RangeInclusive<IpAddr>>,
     /// Names, canonical; `*.` stands for exactly one label, `**.` for one or more.
     pub names: Vec<String>,
+    /// Whose players play it, where neither the site nor a document lists any.
+    pub follows: Follows,
+}
+
+/// Whose players play a role for which nobody is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follows {
+    /// Nobody's: it has players of its own, or none.
+    #[default]
+    Nobody,
+    /// Those of this role.
+    Role(RoleId),
+    /// Those of all roles of audited packs.
+    Everybody,
 }
 
 impl Role {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::addresses::{AddressRange, Player, joined};
 use super::diagnostics::{Fault, Faults, quoted};
-use super::model::{Role, RoleId};
+use super::model::{Follows, Role, RoleId};
 use super::pack::{DefaultPlayers, Pack, PackRole};
 use super::site::Site;
 
@@ -69,14 +69,16 @@ impl<'pack> Cast<'pack> {
         let mut roles = Vec::with_capacity(self.parts.len());
         let mut computed = Vec::new();
         for (number, part) in self.parts.iter().enumerate() {
-            let (addresses, names) = match self.players(number, site, faults) {
+            let mut follows = Follows::Nobody;
+            let (addresses, names) = match self.players(number, site, &mut follows, faults) {
                 Found::Listed(addresses, names) => (addresses, names),
                 Found::Computed(compute) => {
                     computed.push((number, compute));
                     Default::default()
                 }
             };
-            roles.push(Role { id: part.role.id.clone(), title: part.role.title.clone(), addresses, names });
+            let (id, title) = (part.role.id.clone(), part.role.title.clone());
+            roles.push(Role { id, title, addresses, names, follows });
         }
         let audited = roles.iter().zip(&self.parts).filter(|(_, part)| part.audited);
         let all: Vec<AddressRange> = audited.flat_map(|(role, _)| role.addresses.iter().cloned()).collect();
@@ -87,7 +89,8 @@ impl<'pack> Cast<'pack> {
     }
 
     /// Players of one role, or how they follow from the players of all audited packs.
-    fn players(&self, start: usize, site: &Site, faults: &mut Faults) -> Found {
+    /// Notes the last role that it was referred to.
+    fn players(&self, start: usize, site: &Site, follows: &mut Follows, faults: &mut Faults) -> Found {
         let mut number = start;
         // A chain of defaults longer than there are roles is a circle.
         for _ in 0..=self.parts.len() {
@@ -100,11 +103,15 @@ impl<'pack> Cast<'pack> {
             }
             match part.default {
                 DefaultPlayers::Nobody => return Found::Listed(Vec::new(), Vec::new()),
-                DefaultPlayers::AllPlayers => return Found::Computed(<[AddressRange]>::to_vec),
+                DefaultPlayers::AllPlayers => {
+                    *follows = Follows::Everybody;
+                    return Found::Computed(<[AddressRange]>::to_vec);
+                }
                 DefaultPlayers::Broadcasts => return Found::Computed(broadcasts),
                 DefaultPlayers::Role(other) => {
-                    let next = self.id(other).map(|id| super::index::as_index(id.0));
-                    number = next.unwrap_or(usize::MAX);
+                    let next = self.id(other);
+                    *follows = next.map_or(Follows::Nobody, Follows::Role);
+                    number = next.map_or(usize::MAX, |id| super::index::as_index(id.0));
                 }
             }
         }

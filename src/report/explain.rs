@@ -52,7 +52,8 @@ fn near_row(out: &mut dyn Write, row: &ConsideredRow) -> io::Result<()> {
 
 fn far_row(out: &mut dyn Write, row: &ConsideredRow) -> io::Result<()> {
     let differing: Vec<&str> = row.cells.iter().filter(|cell| !cell.fits).map(|cell| cell.cell).collect();
-    writeln!(out, "  {:<12}{}", escape::terminal(&row.row), differing.join(", "))
+    let differing = if differing.is_empty() { "none: it fits too".to_owned() } else { differing.join(", ") };
+    writeln!(out, "  {:<12}{differing}", escape::terminal(&row.row))
 }
 
 fn one_change(out: &mut dyn Write, number: usize, change: &Change) -> io::Result<()> {

@@ -236,7 +236,7 @@ impl<'seen> Names<'seen> {
 fn claimed(flow: &Conversation) -> Option<&str> {
     let Payload::Recognised(recognised) = &flow.payload else { return None };
     let rank = |source: ClaimSource| match source {
-        ClaimSource::Sni => 0u8,
+        ClaimSource::Sni | ClaimSource::RivalSni => 0u8,
         ClaimSource::Connect => 1,
         ClaimSource::Host => 2,
         ClaimSource::OuterSni => 3,
@@ -297,6 +297,7 @@ mod tests {
             payload: Payload::Recognised(Box::new(payload)),
             ambiguous: false,
             truncated: false,
+            unheld: false,
             missed: 0,
             mute: false,
             folded: 0,

@@ -30,6 +30,8 @@ pub fn write(out: &mut dyn Write, suggestion: &Suggestion, origin: Origin<'_>) -
 
 fn head(suggestion: &Suggestion, origin: Origin<'_>) -> String {
     let captures: Vec<_> = origin.captures.iter().map(|path| escape::terminal(path)).collect();
+    let mut title = String::new();
+    push_wrapped(&mut title, "# ", "# ", &format!("GUESSED by `flowaudit site init` from {}.", captures.join(", ")));
     let packs = list(origin.packs);
     let baseline = list(origin.baseline);
     let vantage = match suggestion.subject.at_the_tap {
@@ -38,8 +40,7 @@ fn head(suggestion: &Suggestion, origin: Origin<'_>) -> String {
     };
     format!(
         "\
-# GUESSED by `flowaudit site init` from {}.
-# Nobody has read this yet, and a stranger in the capture may have listed himself. Read every line,
+{title}# Nobody has read this yet, and a stranger in the capture may have listed himself. Read every line,
 # correct it, then take the line `draft = true` out: until then no audit accepts this file.
 # Lines that begin with `#` count for nothing: they are offered where the evidence is weak.
 
@@ -49,8 +50,7 @@ name = \"\"                              # how reports call this place
 packs = {packs}
 baseline = {baseline}
 {vantage}
-",
-        captures.join(", ")
+"
     )
 }
 
@@ -82,7 +82,7 @@ fn roles(suggestion: &Suggestion) -> String {
 /// A role of whom nobody was seen stays a comment: an empty list would mean that nobody plays it.
 fn push_role(text: &mut String, role: &SuggestedRole) {
     let notes = role.notes.iter().map(|note| format!("; {}", comment(note)));
-    push(text, &format!("# {}{}", comment(&role.title), notes.collect::<String>()));
+    push_wrapped(text, "# ", "# ", &format!("{}{}", comment(&role.title), notes.collect::<String>()));
     let counts = |player: &&SuggestedPlayer| player.strength == Strength::Seen && is_plain(&player.player);
     let is_live = role.players.iter().any(|player| counts(&player));
     let mark = if is_live { "" } else { "# " };
@@ -102,24 +102,46 @@ fn push_role(text: &mut String, role: &SuggestedRole) {
 
 fn push_player(text: &mut String, mark: &str, player: &SuggestedPlayer) {
     let who = if is_plain(&player.player) { quoted(&player.player) } else { comment(&player.player) };
-    push(text, &format!("{mark}{:<20} # {}", format!("{who},"), comment(&player.evidence)));
+    let front = format!("{mark}{:<20} # ", format!("{who},"));
+    push_wrapped(text, &front, &format!("{mark}{:<20} # ", ""), &comment(&player.evidence));
 }
 
 fn features(features: &[SuggestedFeature]) -> String {
     let mut text = "[features]\n".to_owned();
     for feature in features {
         let title = comment(&feature.title);
-        let line = match &feature.evidence {
-            Some(evidence) => format!("{:<24} # {title}: {}", format!("{} = true", feature.id), comment(evidence)),
-            None => {
-                let setting = format!("# {} = {}", feature.id, feature.default);
-                format!("{setting:<24} # {title}: not seen; this is the default")
-            }
+        let (setting, seen) = match &feature.evidence {
+            Some(evidence) => (format!("{} = true", feature.id), comment(evidence)),
+            None => (format!("# {} = {}", feature.id, feature.default), "not seen; this is the default".to_owned()),
         };
-        push(&mut text, &line);
+        let (front, further) = (format!("{setting:<24} # "), format!("{:<24} # ", "#"));
+        push_wrapped(&mut text, &front, &further, &format!("{title}: {seen}"));
     }
     text
 }
+
+/// A comment that goes on below itself where it gets too long to read: `front` before the first line of it,
+/// `further` before the others. A word that is longer than a line stays whole.
+fn push_wrapped(text: &mut String, front: &str, further: &str, words: &str) {
+    let mut line = front.to_owned();
+    let mut is_empty = true;
+    for word in words.split(' ') {
+        if !is_empty && line.chars().count() + word.chars().count() >= WIDTH {
+            push(text, &line);
+            line = further.to_owned();
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    push(text, &line);
+}
+
+/// Columns of a line.
+const WIDTH: usize = 100;
 
 fn push(text: &mut String, line: &str) {
     let _ = writeln!(text, "{}", line.trim_end());
@@ -183,6 +205,17 @@ mod tests {
         assert_eq!(site.packs, captures, "{text}");
         assert_eq!(site.roles.iter().map(|role| role.players.len()).sum::<usize>(), usize::from(counts), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !escape::is_hostile(c)), "{text:?}");
+    }
+
+    #[test]
+    fn long_comments_go_on_below() {
+        let long = "word ".repeat(40) + &"x".repeat(120);
+        let mut text = String::new();
+        push_wrapped(&mut text, "    \"10.0.0.1\", # ", "        # ", &long);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() == 4 && lines[1..].iter().all(|line| line.starts_with("        # ")), "{text}");
+        assert!(lines[..3].iter().all(|line| line.len() <= WIDTH), "{text}");
+        assert_eq!(lines[3].trim_start_matches([' ', '#']).len(), 120);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An Ethernet frame in, the network card that sent it out, with what tells a host from a router. Not
+//! An Ethernet frame in, the network cards at its ends out, with what tells a host from a router. Not
 //! on the path of every packet: callers ask for the few frames from which they learn.
 
 use super::{Frame, LinkType};
@@ -8,6 +8,8 @@ use super::{Frame, LinkType};
 pub struct Sender {
     /// Source address of the frame (IEEE 802.3 clause 3.2.4).
     pub card: [u8; 6],
+    /// Destination address of the frame.
+    pub to: [u8; 6],
     /// Outermost VLAN.
     pub vlan: Option<u16>,
     /// Whether the IP packet has one of the hop counts with which hosts send (32, 64, 128, 255): each
@@ -26,7 +28,7 @@ impl Sender {
             return None;
         }
         let (head, mut rest) = frame.bytes.split_first_chunk::<14>()?;
-        let [_, _, _, _, _, _, card @ .., high, low] = *head;
+        let [a, b, c, d, e, f, card @ .., high, low] = *head;
         let mut ethertype = u16::from_be_bytes([high, low]);
         let mut vlan = None;
         while matches!(ethertype, 0x8100 | 0x88a8) {
@@ -40,7 +42,7 @@ impl Sender {
             0x86dd => *rest.get(7)?,
             _ => return None,
         };
-        Some(Self { card, vlan, first_hop: FRESH.contains(&hops) })
+        Some(Self { card, to: [a, b, c, d, e, f], vlan, first_hop: FRESH.contains(&hops) })
     }
 }
 
@@ -69,7 +71,7 @@ mod tests {
     #[test]
     fn cards_and_hop_counts() {
         const ENDS: &str = "0202 0202 0202 0a0b 0c0d 0e0f";
-        let sent = |vlan, first_hop| Some(Sender { card: [10, 11, 12, 13, 14, 15], vlan, first_hop });
+        let sent = |vlan, first_hop| Some(Sender { card: [10, 11, 12, 13, 14, 15], to: [2; 6], vlan, first_hop });
         let cases: [(u16, &str, Option<Sender>); 7] = [
             (1, "0800 4500 0014 0000 0000 40", sent(None, true)),
             (1, "0800 4500 0014 0000 0000 3f", sent(None, false)),

@@ -58,9 +58,16 @@ pub(super) fn tried(
     (matrix, documents): (&Matrix, Documents<'_>),
 ) -> Vec<Change> {
     let Some(flow) = observation.flows.get(index) else { return Vec::new() };
-    let near = rows.iter().filter(|(_, row)| row.audited && row.differing <= CELLS).take(ROWS);
-    let mut candidates: Vec<Candidate> =
-        near.flat_map(|(id, row)| of_row(flow, *id, row, (matrix, documents))).collect();
+    // A row that only explains helps where nothing explains the flow yet.
+    let explained = before.get(index).is_some_and(|verdict| is_let_through(verdict.verdict));
+    let near = |audited: bool| {
+        let near = rows.iter().filter(move |(_, row)| row.audited == audited && row.differing <= CELLS);
+        near.take(ROWS).flat_map(|(id, row)| of_row(flow, *id, row, (matrix, documents)))
+    };
+    let mut candidates: Vec<Candidate> = near(true).collect();
+    if !explained {
+        candidates.extend(near(false));
+    }
     candidates.extend(new_row(flow, matrix, documents));
     let mut changes: Vec<Change> = Vec::new();
     for candidate in candidates {
@@ -83,7 +90,9 @@ fn attempt(
     let audited: Vec<Pack> = documents.audited.iter().cloned().chain(candidate.extra).collect();
     let matrix = Matrix::compile(&audited, documents.baseline, &candidate.site).ok()?;
     let after = judge(observation, &matrix).flows;
-    if after.get(index)?.verdict != Verdict::Expected {
+    let becomes = after.get(index)?.verdict;
+    let explains = becomes == Verdict::Baseline && before.get(index).is_some_and(|b| !is_let_through(b.verdict));
+    if becomes != Verdict::Expected && !explains {
         return None;
     }
     let flows = observation.flows.iter().zip(before).zip(&after).enumerate();
@@ -94,7 +103,7 @@ fn attempt(
         .map(|(_, ((flow, _), _))| flow)
         .collect();
     Some(Change {
-        what: candidate.what.join(", and "),
+        what: candidate.what.join(", and ") + if explains { ", which makes it baseline" } else { "" },
         toml: candidate.toml.join("\n"),
         others: count(others.len()),
         examples: others.iter().take(EXAMPLES).map(|flow| flow_words(flow)).collect(),

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::contacts::{Contacts, Proof};
 use super::{Strength, SuggestedPlayer, is_subject, roles, rows};
+use crate::audit::words;
 use crate::dissect::Application;
 use crate::matrix::{Pack, PackRow};
 use crate::wire::FrameRef;
@@ -108,16 +109,21 @@ fn players(
         let Some(service) = inbound.get(*number).and_then(|row| row.services.get(*place)) else { continue };
         let how = if *proof == Proof::Bytes { "spoken" } else { "only the port" };
         let text = format!(
-            "{} over {} {how} in {flows} flows from {}",
+            "{} over {} {how} in {} from {}",
             service.application.map_or("any", Application::name),
             service.transport,
+            words::plural(*flows, "flow"),
             contacts.place(*frame)
         );
         if !parts.contains(&text) {
             parts.push(text);
         }
     }
-    let mut evidence = format!("{} hosts call the subject: {}", calls.hosts.len(), parts.join("; "));
+    let who = match calls.hosts.len() {
+        1 => "1 host calls".to_owned(),
+        hosts => format!("{hosts} hosts call"),
+    };
+    let mut evidence = format!("{who} the subject: {}", parts.join("; "));
     if !others.is_empty() {
         let others = others.join(", ");
         evidence.push_str(&format!("; addresses alone cannot tell them from {others}: move it if you know better"));

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::contacts::{Contact, Contacts, Proof};
 use super::{Strength, SuggestedPlayer, is_subject, roles, rows};
+use crate::audit::words;
 use crate::dissect::Application;
 use crate::ledger::{DirectorySays, DirectorySign};
 use crate::matrix::{DefaultPlayers, Pack, PackRole, Player, Service};
@@ -180,7 +181,7 @@ fn player(
             Proof::Bytes => "spoken",
             Proof::Port => "only the port",
         };
-        let flows = if *flows == 1 { "1 flow".to_owned() } else { format!("{flows} flows") };
+        let flows = words::plural(*flows, "flow");
         format!("{service} {how} in {flows} from {}", contacts.place(*frame))
     }));
     let named_elsewhere =
@@ -257,7 +258,8 @@ fn by_name(contacts: &Contacts<'_>, packs: &[Pack], services: &[&Service]) -> Ve
         player: name.to_owned(),
         strength: Strength::Offered,
         evidence: format!(
-            "the subject reaches this name, {flows} flows from {}{}; only you know whether it is meant",
+            "the subject reaches this name, {} from {}{}; only you know whether it is meant",
+            words::plural(flows, "flow"),
             contacts.place(frame),
             if by_others(name) { ", and others ask for it too" } else { "" }
         ),

@@ -1,6 +1,6 @@
 //! An observation in, the addresses of the host under audit out, and how sure that is: what the
-//! capture says of its own interface, else whose packets it marks as outbound, else the address that is
-//! an end of nearly all flows.
+//! capture says of its own interface, else whose packets it marks as outbound, else whose network card
+//! is at one end of all, else the address that is an end of most flows.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use super::contacts::{Contact, is_host, place};
 use super::{is_subject, rows};
 use crate::audit::count;
-use crate::ledger::Observation;
+use crate::ledger::{Observation, TappedHost};
 use crate::matrix::Pack;
+use crate::wire::FrameRef;
 
 /// The host under audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,13 @@ pub(super) fn find(observation: &Observation, packs: &[Pack], given: &[IpAddr]) 
         addresses = of_courses(observation, &shape);
     }
     if addresses.is_empty() {
-        addresses = shape.ends_of_most();
+        addresses = of_cards(observation, &shape, 1);
+    }
+    if addresses.is_empty() {
+        addresses = shape.ends_of_most(observation);
+    }
+    if addresses.is_empty() {
+        addresses = of_cards(observation, &shape, 0);
     }
     if addresses.is_empty() {
         return Err(format!("no address is an end of most flows: say who is under audit with --role {role}=ADDRESS"));
@@ -57,7 +64,11 @@ fn of_interfaces(observation: &Observation, shape: &Shape) -> Vec<(IpAddr, Strin
     let listed = observation.taps.iter().flat_map(|tap| tap.addresses.iter().map(move |address| (*address, tap)));
     let mut found: Vec<(IpAddr, String)> = listed
         .filter(|(address, _)| shape.ends.contains_key(address))
-        .map(|(address, tap)| (address, format!("the capture says that its interface {} has it", tap.name)))
+        .map(|(address, tap)| {
+            let first = shape.ends.get(&address).and_then(|ends| ends.first);
+            let seen = first.map_or(String::new(), |first| format!(", first seen in {}", place(observation, first)));
+            (address, format!("the capture says that its interface {} has it{seen}", tap.name))
+        })
         .collect();
     found.sort();
     found.dedup_by_key(|(address, _)| *address);
@@ -71,6 +82,35 @@ fn of_courses(observation: &Observation, shape: &Shape) -> Vec<(IpAddr, String)>
     sent.map(|(address, frame)| (*address, why(*frame))).collect()
 }
 
+/// Addresses of the network card that the capture says is its own, or that is at one end of every frame that
+/// opens a connection. Where a mirror shows several hosts, of the one that does most of what the rows say, which are
+/// `least` flows: whoever captured may be the other end.
+fn of_cards(observation: &Observation, shape: &Shape, least: u64) -> Vec<(IpAddr, String)> {
+    let fitting = |host: &TappedHost| {
+        let ends = host.addresses.iter().filter_map(|(address, _)| shape.ends.get(address));
+        ends.fold((0, 0), |(fitting, flows), ends| (fitting + ends.fitting, flows + ends.flows))
+    };
+    let most = observation.tapped.iter().map(fitting).max().unwrap_or_default();
+    let best: Vec<&TappedHost> = observation.tapped.iter().filter(|host| fitting(host) == most).collect();
+    let mut found: Vec<(IpAddr, String)> = Vec::new();
+    if most.0 < least || best.iter().any(|host| best.iter().any(|other| other.card != host.card)) {
+        return found;
+    }
+    for host in best {
+        let card = host.card.map(|byte| format!("{byte:02x}")).join(":");
+        let why = if host.described {
+            format!("the capture says that {card} is the network card of its interface, and it sent from here")
+        } else {
+            format!("its network card {card} is at one end of every frame of its interface that opens a connection")
+        };
+        let own = host.addresses.iter().filter(|(address, _)| shape.ends.contains_key(address));
+        found.extend(own.map(|(address, frame)| (*address, format!("{why}, first in {}", place(observation, *frame)))));
+    }
+    found.sort();
+    found.dedup_by_key(|(address, _)| *address);
+    found
+}
+
 /// Which addresses are ends of how many unicast flows.
 struct Shape {
     ends: BTreeMap<IpAddr, Ends>,
@@ -82,6 +122,8 @@ struct Ends {
     flows: u64,
     /// Of these, flows that speak what the rows say of the subject.
     fitting: u64,
+    /// The first frame of the first.
+    first: Option<FrameRef>,
 }
 
 impl Shape {
@@ -101,6 +143,7 @@ impl Shape {
                 let ends = shape.ends.entry(own).or_default();
                 ends.flows += 1;
                 ends.fitting += u64::from(fits);
+                ends.first = ends.first.or(Some(flow.first_frame));
             }
         }
         shape
@@ -114,7 +157,7 @@ impl Shape {
     }
 
     /// Of each family the address that is an end of most flows; among equals whom the rows fit best.
-    fn ends_of_most(&self) -> Vec<(IpAddr, String)> {
+    fn ends_of_most(&self, observation: &Observation) -> Vec<(IpAddr, String)> {
         let best = |v4: bool| {
             let own = self.ends.iter().filter(|(address, _)| address.is_ipv4() == v4);
             let (address, ends) = own.max_by_key(|(_, ends)| (ends.flows, ends.fitting))?;
@@ -123,8 +166,9 @@ impl Shape {
             let alone = count(rivals.count()) == 1;
             let all = self.flows.get(&v4).copied().unwrap_or(0);
             let sure = if share >= NEARLY_ALL { "rather sure" } else { "not sure" };
-            let why =
-                format!("an end of {} of {all} unicast flows, {} of which fit a row: {sure}", ends.flows, ends.fitting);
+            let first = ends.first.map_or(String::new(), |first| format!(", first in {}", place(observation, first)));
+            let (flows, fitting) = (ends.flows, ends.fitting);
+            let why = format!("an end of {flows} of {all} unicast flows, {fitting} of which fit a row{first}: {sure}");
             (share > HALF && alone && ends.fitting > 0).then_some((*address, why))
         };
         [best(true), best(false)].into_iter().flatten().collect()

@@ -82,7 +82,12 @@ fn dynamic_rpc() {
     let lines = format!("{mapper}{announced}flow 10.0.0.5 10.0.0.11:49700 tcp filtered");
     let judged = judge(&observation(&lines, 100), &matrix());
     let row = judged.audit.rows.iter().find(|row| row.id == "A-07").unwrap();
-    assert!(row.reason.contains("EPM answered, endpoint blocked"), "{}", row.reason);
+    assert!(row.reason.contains("EPM answered, endpoint blocked: port 49700 of 10.0.0.11"), "{}", row.reason);
+    // The mapper of another controller answered nothing about this one.
+    let elsewhere = format!("{mapper}epm 10.0.0.5 10.0.0.12 49700 10\nflow 10.0.0.5 10.0.0.12:49700 tcp filtered");
+    let judged = judge(&observation(&elsewhere, 100), &matrix());
+    let row = judged.audit.rows.iter().find(|row| row.id == "A-07").unwrap();
+    assert!(row.reason.starts_with("dcerpc tcp/49152-65535 with 10.0.0.12: "), "{}", row.reason);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::ledger::{
     Announcement, Announcer, Binding, CardSign, Counters, Input, Observation, Resolution, ResolutionResult,
 };
 use crate::matrix::{
-    Atom, Direction, Matrix, MatrixParts, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing,
-    Waiver,
+    Atom, Direction, Follows, Matrix, MatrixParts, MinimumBasis, Need, PackInfo, Ports, Role, RoleId, Row, Severity,
+    Standing, Waiver,
 };
 use crate::wire::{FrameRef, Timestamp, Transport};
 
@@ -65,6 +65,7 @@ pub(super) fn matrix() -> Matrix {
         title: format!("the {id}"),
         addresses: if addresses.is_empty() { Vec::new() } else { vec![range(addresses)] },
         names: names.iter().map(|name| (*name).to_owned()).collect(),
+        follows: Follows::Nobody,
     });
     let rows = ROWS.iter().map(|(id, pack, from, to, services, flags)| Row {
         id: (*id).into(),
@@ -211,6 +212,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         payload,
         ambiguous: words.contains(&"ambiguous"),
         truncated: words.contains(&"cut-short"),
+        unheld: words.contains(&"unheld"),
         missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
         mute: bytes == 0 && !words.contains(&"unsaid"),
         folded: 0,
@@ -222,7 +224,7 @@ fn payload(words: &[&str]) -> Payload {
     if words.contains(&"raw") {
         return Payload::NotRecognised;
     }
-    if words.contains(&"cut-short") || words.contains(&"lost") {
+    if words.contains(&"cut-short") || words.contains(&"lost") || words.contains(&"unheld") {
         return Payload::NotCaptured;
     }
     let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));

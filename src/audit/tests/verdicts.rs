@@ -1,6 +1,7 @@
 //! Every verdict, kind and basis.
 
 use super::support::{matrix, observation, waiver};
+use crate::audit::judge::Judge;
 use crate::audit::{Finding, judge};
 use crate::matrix::{Basis, Matrix};
 
@@ -49,6 +50,27 @@ fn by_address() {
     ];
     for (flow, expected) in cases {
         check(&format!("flow 10.0.0.5 {flow}"), expected);
+    }
+}
+
+/// What the budget for first bytes left out is told as that, in the flow's reason and in the quality.
+#[test]
+fn first_bytes_that_were_not_kept() {
+    let cases = [
+        ("10.0.0.11:389 tcp established unheld", "A-05", "were not kept; a capture of a shorter time would settle it"),
+        ("99.0.0.1:443 tcp established unheld", "A-01", "were not kept, and no DNS answer decides it; a capture of a"),
+    ];
+    for (flow, row, why) in cases {
+        let mut seen = observation(&format!("flow 10.0.0.5 {flow}"), 100);
+        seen.counters.payloads_not_held = 1;
+        let (matrix, last) = (matrix(), seen.flows.len() - 1);
+        let judged = judge(&seen, &matrix);
+        let nearest = judged.flows[last].nearest.and_then(|row| matrix.row(row)).map(|row| row.id.as_str());
+        assert_eq!((judged.flows[last].verdict.name(), nearest), ("unresolved", Some(row)), "{flow}");
+        assert_eq!(judged.audit.quality.payloads_not_held, 1);
+        assert!(judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The first bytes of 1 flow were not kept")));
+        let reason = &Judge::new(&seen, &matrix).all(&seen, Some(last))[last].reason;
+        assert!(reason.contains(why), "{flow}: {reason}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a flow has its verdict.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::{WHOLE_PACKETS, frame, service};
@@ -10,10 +11,39 @@ use crate::ledger::{Announcement, Announcer, Binding};
 use crate::matrix::{Facts, Peer};
 use crate::wire::FrameRef;
 
+/// Where a flow states its name.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::audit) enum Stated {
+    /// In this frame.
+    In(FrameRef),
+    /// Somewhere in the flow that begins with this frame.
+    Behind(FrameRef),
+}
+
+/// Where a flow states its name.
+pub(in crate::audit) fn stated_in(flow: &Conversation) -> Stated {
+    flow.claimed.map_or(Stated::Behind(flow.first_frame), Stated::In)
+}
+
+impl fmt::Display for Stated {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::In(at) => out.write_str(&frame(*at)),
+            Self::Behind(first) => out.write_str(&begun(*first)),
+        }
+    }
+}
+
+/// A flow by its first frame; one that the user supposed has none.
+pub(super) fn begun(first: FrameRef) -> String {
+    if first.number == 0 { "as given".to_owned() } else { format!("flow from {}", frame(first)) }
+}
+
 /// Where a claim was read, as readers call it.
 pub(super) const fn source(source: ClaimSource) -> &'static str {
     match source {
         ClaimSource::Sni => "SNI",
+        ClaimSource::RivalSni => "one SNI of several",
         ClaimSource::OuterSni => "outer SNI",
         ClaimSource::Host => "Host header",
         ClaimSource::Connect => "CONNECT target",
@@ -22,8 +52,8 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
     }
 }
 
-pub(in crate::audit) fn agreed(name: &str, dns: FrameRef, claimed: ClaimSource, flow: FrameRef) -> String {
-    format!("DNS {} and {} (flow from {}) both say {name}.", frame(dns), source(claimed), frame(flow))
+pub(in crate::audit) fn agreed(name: &str, dns: FrameRef, claimed: ClaimSource, stated: Stated) -> String {
+    format!("DNS {} and {} ({}) both say {name}.", frame(dns), source(claimed), stated)
 }
 
 pub(in crate::audit) fn dns_only(name: &str, dns: FrameRef) -> String {
@@ -37,33 +67,29 @@ pub(in crate::audit) fn shared_address(address: IpAddr, names: &[&str]) -> Strin
     )
 }
 
-pub(in crate::audit) fn claim_against_dns(claim: &Claim, bound: &str, dns: FrameRef, flow: FrameRef) -> String {
+pub(in crate::audit) fn claim_against_dns(claim: &Claim, bound: &str, dns: FrameRef, stated: Stated) -> String {
     let (what, name) = (source(claim.source), &claim.name);
-    format!("{what} says {name} (flow from {}), but DNS {} gave this address for {bound}.", frame(flow), frame(dns))
+    format!("{what} says {name} ({}), but DNS {} gave this address for {bound}.", stated, frame(dns))
 }
 
-pub(in crate::audit) fn claim_elsewhere(claim: &Claim, given: IpAddr, dns: FrameRef, flow: FrameRef) -> String {
+pub(in crate::audit) fn claim_elsewhere(claim: &Claim, given: IpAddr, dns: FrameRef, stated: Stated) -> String {
+    let (what, name) = (source(claim.source), &claim.name);
+    format!("{what} says {name} ({}), but DNS {} gave {given} for it and never this address.", stated, frame(dns))
+}
+
+pub(in crate::audit) fn claim_only(claim: &Claim, stated: Stated) -> String {
     let (what, name) = (source(claim.source), &claim.name);
     format!(
-        "{what} says {name} (flow from {}), but DNS {} gave {given} for it and never this address.",
-        frame(flow),
-        frame(dns)
+        "{what} says {name} ({}), and there is no DNS answer for it since the capture began; a longer capture would settle it.",
+        stated
     )
 }
 
-pub(in crate::audit) fn claim_only(claim: &Claim, flow: FrameRef) -> String {
+pub(in crate::audit) fn told_another(claim: &Claim, other: IpAddr, dns: FrameRef, stated: Stated) -> String {
     let (what, name) = (source(claim.source), &claim.name);
     format!(
-        "{what} says {name} (flow from {}), and there is no DNS answer for it since the capture began; a longer capture would settle it.",
-        frame(flow)
-    )
-}
-
-pub(in crate::audit) fn told_another(claim: &Claim, other: IpAddr, dns: FrameRef, flow: FrameRef) -> String {
-    let (what, name) = (source(claim.source), &claim.name);
-    format!(
-        "{what} says {name} (flow from {}), and DNS {} gave this address for it to another client, {other}.",
-        frame(flow),
+        "{what} says {name} ({}), and DNS {} gave this address for it to another client, {other}.",
+        stated,
         frame(dns)
     )
 }
@@ -87,16 +113,42 @@ pub(in crate::audit) fn names_unread(name: &str) -> String {
     )
 }
 
-pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, flow: FrameRef) -> String {
+pub(in crate::audit) fn dns_race(name: &str, question: FrameRef, stated: Stated) -> String {
     format!(
-        "The flow from {} goes by {name}, for which contradicting DNS answers came to the question in {}.",
-        frame(flow),
+        "The flow ({}) goes by {name}, for which contradicting DNS answers came to the question in {}.",
+        stated,
         frame(question)
     )
 }
 
+/// A hello with several names, of which each end may believe another.
+pub(in crate::audit) fn rival_names(rivals: &[&Claim], stated: Stated) -> String {
+    let names: Vec<&str> = rivals.iter().map(|claim| claim.name.as_str()).collect();
+    format!(
+        "Its hello ({stated}) names several servers ({}), which RFC 6066 forbids: nobody can say which of them its peer went by.",
+        names.join(", ")
+    )
+}
+
+pub(in crate::audit) fn name_not_read(flow: &Conversation) -> String {
+    format!("{}, and it could speak against what DNS says.", unread_name(flow))
+}
+
+fn unread_name(flow: &Conversation) -> String {
+    format!(
+        "Its request ({}) goes on behind what was read of it (16 KiB in 32 packets at most), so its name was not read",
+        stated_in(flow)
+    )
+}
+
 pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
-    let better = if flow.truncated { WHOLE_PACKETS } else { "a capture that begins before the connection" };
+    let better = match flow.first_frame.number {
+        0 => "a name behind the flow",
+        _ if flow.truncated => WHOLE_PACKETS,
+        _ if flow.unheld => "a capture of a shorter time",
+        _ if crate::audit::payload::may_name_further(flow) => "a DNS answer",
+        _ => "a capture that begins before the connection",
+    };
     format!("{}; {better} would settle it.", nameless(flow))
 }
 
@@ -115,12 +167,22 @@ pub(in crate::audit) fn no_name_but(flow: &Conversation, told: &Binding) -> Stri
     )
 }
 
-fn nameless(flow: &Conversation) -> &'static str {
-    match flow.outcome {
+fn nameless(flow: &Conversation) -> String {
+    let why = match flow.outcome {
+        _ if flow.first_frame.number == 0 => {
+            "The flow as given names no peer, and no DNS answer is known for its address"
+        }
         _ if flow.truncated => "The capture cut its packets before a name could be read, and no DNS answer decides it",
+        _ if flow.unheld => {
+            "So many connections were open at once that its first bytes were not kept, and no DNS answer decides it"
+        }
+        _ if crate::audit::payload::may_name_further(flow) => {
+            return format!("{}, and no DNS answer decides it", unread_name(flow));
+        }
         Outcome::Midstream => "It was open before the capture began, so neither its hello nor its DNS answer is there",
         _ => "The capture holds no hello that names the peer, and no DNS answer for its address",
-    }
+    };
+    why.to_owned()
 }
 
 pub(in crate::audit) fn bound_interface(interface: &str) -> String {
@@ -150,8 +212,24 @@ pub(in crate::audit) fn announced_instance(port: u16, instance: &str, answer: Fr
     format!("The SQL Server browser gave port {port} for instance {instance} to this client ({}).", frame(answer))
 }
 
+/// Messages of SQL Server browsers were not kept, and one of them may have given the port.
+pub(in crate::audit) fn browsers_unread(port: u16) -> String {
+    format!(
+        "So many messages of SQL Server browsers came that not all were kept, and none of them counts: one may have given port {port} to this client; a capture of a shorter time would settle it."
+    )
+}
+
 pub(in crate::audit) fn unannounced_instance(port: u16) -> String {
     format!("No SQL Server browser gave port {port} to this client in this capture; its answer would settle it.")
+}
+
+/// A bind that gives its port no grade: the server refused it, or what it answered was not captured.
+pub(in crate::audit) fn bind_not_accepted(port: u16, interface: &str, is_answered: bool) -> String {
+    let answer = if is_answered { "the server did not accept it" } else { "no answer to it was captured" };
+    format!(
+        "The flow asks for the DCE/RPC interface {}, and {answer}; no endpoint mapper answer for port {port} was captured either, which would settle it.",
+        called(interface)
+    )
 }
 
 pub(in crate::audit) fn only_in_range(port: u16, is_cut: bool) -> String {
@@ -163,27 +241,27 @@ pub(in crate::audit) fn only_in_range(port: u16, is_cut: bool) -> String {
 
 pub(in crate::audit) fn not_announced(port: u16, flow: FrameRef) -> String {
     format!(
-        "No endpoint mapper announced port {port} to this client, and the payload (flow from {}) is not DCE/RPC.",
-        frame(flow)
+        "No endpoint mapper announced port {port} to this client, and the payload ({}) is not DCE/RPC.",
+        begun(flow)
     )
 }
 
 pub(in crate::audit) fn announced_but_foreign(port: u16, answer: FrameRef, flow: FrameRef) -> String {
     format!(
-        "The endpoint mapper announced port {port} ({}), but the payload (flow from {}) is not DCE/RPC.",
+        "The endpoint mapper announced port {port} ({}), but the payload ({}) is not DCE/RPC.",
         frame(answer),
-        frame(flow)
+        begun(flow)
     )
 }
 
 pub(in crate::audit) fn other_protocol(seen: &str, documented: &str, flow: FrameRef) -> String {
-    format!("The payload (flow from {}) is {seen}, the row documents {documented}.", frame(flow))
+    format!("The payload ({}) is {seen}, the row documents {documented}.", begun(flow))
 }
 
 pub(in crate::audit) fn foreign_bytes(documented: &str, flow: FrameRef) -> String {
     format!(
-        "The first bytes (flow from {}) are no {documented}: it would have been recognised, and nothing else was.",
-        frame(flow)
+        "The first bytes ({}) are no {documented}: it would have been recognised, and nothing else was.",
+        begun(flow)
     )
 }
 
@@ -200,15 +278,19 @@ pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
 }
 
 pub(in crate::audit) fn lost(flow: &Conversation) -> String {
+    let flow_begun = begun(flow.first_frame);
+    if flow.unheld {
+        return format!(
+            "So many connections were open at once that the first bytes of this one ({flow_begun}) were not kept; a capture of a shorter time would settle it."
+        );
+    }
     if crate::audit::payload::is_unsaid(flow) {
         return format!(
-            "The connection from {} was opened, and nothing that was said on it is in the capture: its first bytes would settle it.",
-            frame(flow.first_frame)
+            "The connection ({flow_begun}) was opened, and nothing that was said on it is in the capture: its first bytes would settle it."
         );
     }
     format!(
-        "Part of what was said on the flow from {} is not in the capture, and it could have spoken against the row; a capture without loss would settle it.",
-        frame(flow.first_frame)
+        "Part of what was said on it ({flow_begun}) is not in the capture, and it could have spoken against the row; a capture without loss would settle it."
     )
 }
 
@@ -250,9 +332,9 @@ pub(in crate::audit) fn other_service(seen: &str, listed: &str) -> String {
     format!("this pair is listed for {listed}, not for {seen}")
 }
 
-pub(in crate::audit) fn other_name(claim: &Claim, address: IpAddr, to: &str, name: &str, flow: FrameRef) -> String {
-    let (what, claimed, flow) = (source(claim.source), &claim.name, frame(flow));
-    format!("{what} says {claimed} (flow from {flow}), not one of {to}, although {address} is {name} too")
+pub(in crate::audit) fn other_name(claim: &Claim, address: IpAddr, to: &str, name: &str, stated: Stated) -> String {
+    let (what, claimed) = (source(claim.source), &claim.name);
+    format!("{what} says {claimed} ({stated}), not one of {to}, although {address} is {name} too")
 }
 
 /// A peer as the matrix saw it: its address and the names that it bears.

@@ -77,6 +77,6 @@ pub(in crate::audit) fn frame(frame: FrameRef) -> String {
 }
 
 /// `1 flow`, `2 flows`.
-fn plural(count: u64, noun: &str) -> String {
+pub(in crate::audit) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

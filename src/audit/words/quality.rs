@@ -73,6 +73,17 @@ pub(in crate::audit) fn gap_names(count: u64) -> String {
     format!("{} were not kept because the budget for names was reached.", plural(count, "DNS message"))
 }
 
+pub(in crate::audit) fn gap_browsers(count: u64) -> String {
+    format!(
+        "{} of SQL Server browsers were not kept because the budget for them was reached, so none counts.",
+        plural(count, "message")
+    )
+}
+
+pub(in crate::audit) fn gap_payloads(count: u64) -> String {
+    format!("The first bytes of {} were not kept because the budget for them was reached.", plural(count, "flow"))
+}
+
 pub(in crate::audit) fn gap_unresolved(count: u64) -> String {
     format!("{} could not be resolved by what was captured.", plural(count, "flow"))
 }

@@ -48,6 +48,7 @@ impl Tap {
             link: link_type(capture.get_datalink().0),
             snap_length: options.snap_length,
             addresses: addresses(device),
+            card: None,
         };
         Ok(Self {
             capture,

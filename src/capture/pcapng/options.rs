@@ -93,6 +93,7 @@ const IF_NAME: u16 = 2;
 const IF_DESCRIPTION: u16 = 3;
 const IF_IPV4: u16 = 4;
 const IF_IPV6: u16 = 5;
+const IF_MAC: u16 = 6;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
 const EPB_FLAGS: u16 = 2;
@@ -125,6 +126,7 @@ impl Opt<'_> {
                     add(interface, Ipv6Addr::from(*octets).into());
                 }
             }
+            (IF_MAC, value) => interface.card = value.first_chunk::<6>().copied().filter(|card| *card != [0; 6]),
             (IF_TSRESOL, &[resolution, ..]) => clock.set_resolution(resolution),
             (IF_TSOFFSET, _) => clock.set_offset(self.u64().map_or(0, u64::cast_signed)),
             _ => {}

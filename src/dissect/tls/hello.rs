@@ -7,12 +7,17 @@ use crate::dissect::{Application, Claim, ClaimSource, name};
 
 /// Most protocols kept of one hello.
 const PROTOCOLS: usize = 16;
+/// Most server names kept beside the first.
+const RIVALS: usize = 4;
 
 /// What a client hello states in clear.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
     /// Server name, canonical; `None` when there is none or it is no name.
     pub server_name: Option<String>,
+    /// Further server names: a hello may have one of a kind (RFC 6066 section 3), and ends that get more may each
+    /// believe another.
+    pub rivals: Vec<String>,
     /// Application protocols in the client's order, without GREASE (RFC 8701).
     pub alpn: Vec<String>,
     /// Whether the hello carries an encrypted one: its server name then is the provider's.
@@ -30,7 +35,7 @@ impl Hello {
         let mut reader = Reader::new(extensions.rest);
         while let Some((kind, value)) = extension(&mut reader) {
             match kind {
-                0 if hello.server_name.is_none() => hello.server_name = server_name(value),
+                0 => server_names(value).into_iter().for_each(|name| hello.add(name)),
                 16 if hello.alpn.is_empty() => hello.alpn = protocols(value),
                 0xfe0d | 0xffce => hello.encrypted = true,
                 _ => {}
@@ -40,11 +45,24 @@ impl Hello {
         hello
     }
 
-    /// The name that the client states.
+    fn add(&mut self, name: String) {
+        match &self.server_name {
+            None => self.server_name = Some(name),
+            Some(known) if *known != name && self.rivals.len() < RIVALS => self.rivals.push(name),
+            Some(_) => {}
+        }
+    }
+
+    /// The name that the client states, or all of those of which nobody knows which counts.
     #[must_use]
-    pub fn claim(&self) -> Option<Claim> {
-        let source = if self.encrypted { ClaimSource::OuterSni } else { ClaimSource::Sni };
-        self.server_name.clone().map(|name| Claim { source, name })
+    pub fn claims(&self) -> Vec<Claim> {
+        let source = match (self.rivals.is_empty(), self.encrypted) {
+            (false, _) => ClaimSource::RivalSni,
+            (true, true) => ClaimSource::OuterSni,
+            (true, false) => ClaimSource::Sni,
+        };
+        let names = self.server_name.iter().chain(&self.rivals);
+        names.map(|name| Claim { source, name: name.clone() }).collect()
     }
 
     /// What the client wants to speak inside: a hello cut before its protocols is only TLS.
@@ -114,14 +132,16 @@ fn extension<'b>(reader: &mut Reader<'b>) -> Option<(u16, &'b [u8])> {
     Some((kind, value))
 }
 
-fn server_name(value: &[u8]) -> Option<String> {
+/// The host names of a list; a name of another kind ends it, because nobody knows its length.
+fn server_names(value: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
     let mut reader = Reader::new(value);
-    let _list = reader.be16()?;
-    if reader.byte()? != 0 {
-        return None;
+    let _list = reader.be16();
+    while reader.byte() == Some(0) && found.len() <= RIVALS {
+        let Some(name) = reader.be16().and_then(|length| reader.take(usize::from(length))) else { break };
+        found.extend(name::from_text(name));
     }
-    let length = usize::from(reader.be16()?);
-    name::from_text(reader.take(length)?)
+    found
 }
 
 fn protocols(value: &[u8]) -> Vec<String> {

@@ -41,7 +41,7 @@ pub(super) fn sight(hello: &Hello, whole: bool) -> Sight {
     Sight {
         application: hello.application(),
         speaker: Speaker::Client,
-        claims: hello.claim().into_iter().collect(),
+        claims: hello.claims(),
         alpn: hello.alpn.first().cloned(),
         rest: if whole { Rest::Other } else { Rest::This },
     }

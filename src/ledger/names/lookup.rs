@@ -54,9 +54,12 @@ pub(super) fn pair<'a>(spoken: &'a Spoken, lookups: &mut Vec<Lookup<'a>>, latest
 }
 
 impl Lookup<'_> {
-    /// More answers than questions: one of them is forged, and nobody can say which.
+    /// More answers than questions that do not say the same: one of them is forged, and nobody can say which.
     fn is_conflicting(&self) -> bool {
-        self.answers.len() > self.questions || self.answers.len() >= MAX_ANSWERS
+        let answers = || self.answers.iter().map(|(.., answer)| *answer);
+        let different =
+            answers().enumerate().filter(|(place, answer)| !answers().take(*place).any(|a| a.agrees(answer)));
+        self.answers.len() >= MAX_ANSWERS || different.count() > self.questions
     }
 
     /// The look-up as reports tell it; `None` where the answer went on over TCP, which tells it.
@@ -112,6 +115,20 @@ impl Lookup<'_> {
             question: self.question,
             answer: frame,
         }
+    }
+}
+
+impl Answer {
+    /// Whether another answer leads to the same addresses by the same names. Caches count times to live down and
+    /// turn the order of records; each of such answers binds for its own time.
+    fn agrees(&self, other: &Self) -> bool {
+        let content = |answer: &Self| {
+            let mut reached: Vec<_> = answer.reached.iter().map(|r| (r.address, r.aliases.clone())).collect();
+            reached.sort_unstable();
+            reached.dedup();
+            (answer.rcode, answer.truncated, answer.has_records, answer.whole, reached)
+        };
+        self == other || content(self) == content(other)
     }
 }
 

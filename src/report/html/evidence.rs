@@ -50,6 +50,8 @@ fn quality(page: &mut Markup, quality: &Quality) {
         ("Packets out of order in time", quality.time_inversions),
         ("Names that made room for others", quality.names_pushed_out),
         ("DNS messages not kept", quality.names_unread),
+        ("Messages of SQL Server browsers not kept", quality.browsers_unread),
+        ("Flows whose first bytes were not kept", quality.payloads_not_held),
     ] {
         entry(page, name, &words::thousands(number));
     }

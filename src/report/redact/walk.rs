@@ -240,6 +240,8 @@ fn of_quality(quality: &Quality, turn: Turn<'_>) -> Quality {
         time_inversions: _,
         names_pushed_out: _,
         names_unread: _,
+        browsers_unread: _,
+        payloads_not_held: _,
         kernel_drops: _,
         interface_drops: _,
         losses: _,

@@ -124,6 +124,8 @@ fn limits(quality: &Quality) -> String {
         (quality.time_inversions, "packets out of order in time"),
         (quality.names_pushed_out, "names that made room for others"),
         (quality.names_unread, "DNS messages not kept"),
+        (quality.browsers_unread, "messages of SQL Server browsers not kept"),
+        (quality.payloads_not_held, "flows whose first bytes were not kept"),
     ];
     let parts: Vec<String> =
         all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", words::thousands(*n))).collect();
