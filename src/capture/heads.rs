@@ -35,8 +35,8 @@ impl Heads {
         self.count = self.count.saturating_add(1);
     }
 
-    /// Adds packets that `next` describes, until it has none. It says time, number, place and lengths; in all
-    /// else the packets of a reader that calls this are like the last one that it pushed.
+    /// Adds packets that `next` describes, until it has none. What it does not say of them is as in the last one that
+    /// the reader pushed, in all of its packets.
     #[inline(always)]
     pub(super) fn fill(&mut self, mut next: impl FnMut(&mut Head) -> bool) {
         let Some(last) = self.last().copied() else { return };

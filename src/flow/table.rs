@@ -135,8 +135,10 @@ impl<A: Address> Table<A> {
         self.runs.iter_mut().for_each(&mut rename);
     }
 
-    /// Decides every run with what there is and lets its bytes go, unless they are read again.
+    /// Decides every run with what there is and lets its bytes go, unless they are read again. No run is looked for
+    /// any more.
     pub(super) fn conclude(&mut self, payloads: &mut Payloads) {
+        self.index = Slots::default();
         for run in self.runs.iter_mut().filter(|run| !is_read_again(*run)) {
             if !payloads.has_settled(run) {
                 *run = payloads.settled(run);

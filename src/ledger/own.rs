@@ -2,7 +2,7 @@
 //! host out: those from which it sent, and from which nothing came in to be passed on. Every frame
 //! adds to a set, so that pieces merge into the whole whatever their order.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::wire::{Course, Frame, FrameRef, course};
@@ -13,7 +13,7 @@ const MAX_ADDRESSES: usize = 4096;
 /// Sources of frames by the way that they went.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Own {
-    sources: BTreeMap<IpAddr, Ways>,
+    sources: HashMap<IpAddr, Ways, foldhash::fast::RandomState>,
     overrun: bool,
     /// The last that was learnt: a stream of packets repeats it.
     latest: Option<(IpAddr, Course)>,
@@ -46,7 +46,10 @@ impl Own {
             return;
         }
         let known = self.sources.entry(source).or_default();
-        known.sent = [known.sent, ways.sent].into_iter().flatten().min();
+        known.sent = match (known.sent, ways.sent) {
+            (Some(known), Some(sent)) => Some(known.min(sent)),
+            (known, sent) => known.or(sent),
+        };
         known.received |= ways.received;
     }
 
@@ -64,7 +67,9 @@ impl Own {
             return Vec::new();
         }
         let own = self.sources.iter().filter(|(_, ways)| !ways.received);
-        own.filter_map(|(source, ways)| Some((*source, ways.sent?))).collect()
+        let mut own: Vec<_> = own.filter_map(|(source, ways)| Some((*source, ways.sent?))).collect();
+        own.sort_unstable();
+        own
     }
 }
 

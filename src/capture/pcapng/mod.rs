@@ -143,24 +143,20 @@ impl Pcapng {
 
     /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
     pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Heads) -> Result<(), Fault> {
-        while !heads.is_full() {
-            if let Some(head) = self.plain(blocks) {
-                heads.push(head);
-                continue;
-            }
+        loop {
+            heads.fill(|head| self.plain(blocks, head).is_some());
             let mut head = Head::default();
-            if !self.is_next_whole(blocks) || !self.advance(blocks, &mut head)? {
-                break;
+            if heads.is_full() || !self.is_next_whole(blocks) || !self.advance(blocks, &mut head)? {
+                return Ok(());
             }
             heads.push(head);
         }
-        Ok(())
     }
 
     /// Steps to the next packet where that is an enhanced packet block without options, whole in memory and
     /// without fault, as [`Pcapng::advance`] would: nearly all are. Otherwise changes nothing.
     #[inline]
-    fn plain(&mut self, blocks: &Blocks) -> Option<Head> {
+    fn plain(&mut self, blocks: &Blocks, head: &mut Head) -> Option<()> {
         let words = blocks.rest().get(self.pending..)?.as_chunks::<4>().0;
         let read = |word| read32(word, self.big_endian);
         let [kind, total, interface, high, low, captured, wire_length] = words.first_chunk::<7>()?.map(read);
@@ -178,7 +174,7 @@ impl Pcapng {
         self.number = self.number.saturating_add(1);
         let from = blocks.position().wrapping_add(self.pending).wrapping_add(PACKET_HEADER);
         self.pending = self.pending.wrapping_add(total as usize);
-        Some(Head {
+        *head = Head {
             at: self.last,
             timed: true,
             link: LinkType(described.link),
@@ -188,7 +184,8 @@ impl Pcapng {
             length: captured as usize,
             wire_length,
             ..Head::default()
-        })
+        };
+        Some(())
     }
 
     /// Whether the block behind the one handed out last is a packet and lies in memory to its end.
