@@ -9,6 +9,7 @@ use super::evidence;
 use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{InterfaceEntry, Kind, NameEntry, PortEntry, Verdict};
+use super::payload::Certified;
 use super::verdict::Judgement;
 use super::{payload, time, words};
 use crate::dissect::rpc::interface_name;
@@ -88,6 +89,8 @@ struct Known<'audit> {
     claim: Option<ClaimSource>,
     told: bool,
     agreed: bool,
+    /// Where a server showed a certificate with the name.
+    certified: Option<FrameRef>,
     raced: Option<FrameRef>,
     flows: Flows,
 }
@@ -156,6 +159,7 @@ fn claims<'audit>(
         one.flows.add(flow);
         one.claim.get_or_insert(claim.source);
         one.agreed |= is_bound(&claim.name);
+        one.certified = one.certified.or_else(|| certificate(flow, &claim.name));
         one.told |= borne.told.iter().any(|binding| binding.name == claim.name);
         if judgement.verdict.kind == Some(Kind::WrongName) {
             one.flows.against(|| sources.reason(flow));
@@ -163,9 +167,17 @@ fn claims<'audit>(
     }
     if borne.claims.is_empty() {
         for binding in &borne.bound {
-            known.entry((flow.originator.address, &binding.name, Some(address))).or_default().flows.add(flow);
+            let one = known.entry((flow.originator.address, &binding.name, Some(address))).or_default();
+            one.flows.add(flow);
+            one.certified = one.certified.or_else(|| certificate(flow, &binding.name));
         }
     }
+}
+
+/// The frame in which the server of this flow shows a certificate with the name.
+fn certificate(flow: &Conversation, name: &str) -> Option<FrameRef> {
+    let (says, frame) = payload::certified(flow, name)?;
+    (says == Certified::Bears).then_some(frame)
 }
 
 fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known: &Known<'_>) -> NameEntry {
@@ -180,13 +192,16 @@ fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known:
     };
     let frames = answer.into_iter().flat_map(|answer| [answer.question, answer.answer]);
     let frames = frames.chain(known.raced).chain(known.flows.first_frame.filter(|_| known.claim.is_some()));
+    let frames = frames.chain(known.certified);
+    let how = words::name_known(answer, known.claim, known.told);
+    let how = if known.certified.is_some() { words::and_certificate(&how) } else { how };
     let (first, last) = known.flows.times();
     NameEntry {
         client: client.to_string(),
         name: name.to_owned(),
         address: address.map(|address| address.to_string()),
         strength: strength.to_owned(),
-        how: words::name_known(answer, known.claim, known.told),
+        how,
         resolver: answer.map(|answer| answer.resolver.to_string()),
         from: answer.map(|answer| time::text(answer.from)),
         until: known.until.map(time::text),

@@ -133,7 +133,7 @@ impl<'audit> Names<'audit> {
     /// What DNS and the flow itself say together about `name`. What had to make room or was not kept could
     /// have supported the row or spoken against it.
     pub(super) fn grade(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
-        let graded = self.grade_known(name, case, minimum);
+        let graded = with_certificate(name, case, self.grade_known(name, case, minimum));
         if let Some(gone) = case.borne.pushed_out.iter().find(|gone| gone.name == name) {
             return Graded::undecided(case.pen.write(|| words::pushed_out(name, gone.answer)));
         }
@@ -215,6 +215,18 @@ impl<'audit> Borne<'audit> {
         names.dedup();
         names
     }
+}
+
+/// Adds what the server's certificate says of the name. Nobody checked who signed it, and a server that does not
+/// know a name shows the certificate of another, so it proves nothing and speaks against nothing: if it did, the
+/// loss of its packets could clear the flow.
+fn with_certificate(name: &str, case: &Case<'_>, graded: Graded) -> Graded {
+    let (Grade::Fits(_) | Grade::Undecided) = graded.grade else { return graded };
+    let add = || match payload::certified(case.flow, name) {
+        Some((certified, frame)) => format!("{} {}", graded.reason, words::certified(certified, frame)),
+        None => graded.reason.clone(),
+    };
+    Graded { reason: case.pen.write(add), ..graded }
 }
 
 /// DNS gave the name, and the flow does not repeat it.

@@ -3,7 +3,7 @@
 
 use super::key::{Address, End, Pair};
 use super::payload::Payloads;
-use super::record::Run;
+use super::record::{Places, Run};
 use super::seen::Seen;
 
 /// How long after the last packet of a failed attempt another SYN is its retry. Windows sends a SYN
@@ -55,7 +55,7 @@ impl<A: Address> Attempt<A> {
             self.whole.verdict = run.verdict;
             if let Some(detail) = &run.detail {
                 let whole = self.whole.detail_mut();
-                whole.claimed = detail.claimed.or(whole.claimed);
+                whole.places = if detail.places == Places::default() { whole.places } else { detail.places };
                 whole.log = detail.log.clone().or(whole.log.take());
             }
         }

@@ -6,9 +6,9 @@ use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
 use super::packet::Packet;
 use super::prefix::{Arrival, Log, Mark};
-use super::record::Run;
+use super::record::{Places, Run};
 use super::seen::Seen;
-use crate::dissect::Progress;
+use crate::dissect::{ClaimSource, Progress, certificate_end};
 use crate::wire::{FrameRef, Transport};
 
 /// Payload bytes held for all runs together: beyond it new runs count as not captured.
@@ -107,7 +107,7 @@ impl Payloads {
     /// Joins the payload of a run that goes on where `run` ends.
     pub(super) fn join<A: Address>(&mut self, run: &mut Run<A>, later: &mut Run<A>) {
         let verdict = later.verdict;
-        let claimed = later.detail.as_ref().and_then(|detail| detail.claimed);
+        let places = later.detail.as_ref().map(|detail| detail.places).unwrap_or_default();
         if let Some(log) = later.detail.as_mut().and_then(|detail| detail.log.take()) {
             self.held = self.held.saturating_sub(log.cost());
             for arrival in log.into_arrivals() {
@@ -115,10 +115,7 @@ impl Payloads {
             }
         }
         if run.verdict == Verdict::OPEN && verdict != Verdict::OPEN {
-            run.verdict = verdict;
-            if claimed.is_some() {
-                run.detail_mut().claimed = claimed;
-            }
+            run.conclude(verdict, places);
             self.release(run);
         }
     }
@@ -160,9 +157,9 @@ impl Payloads {
         }
         // A SYN without payload leaves the question open: the run that goes on after its retransmission answers it.
         if log.has_payload()
-            && let Some((verdict, claimed)) = self.decide(run, log, true)
+            && let Some((verdict, places)) = self.decide(run, log, true)
         {
-            settled.conclude(verdict, claimed);
+            settled.conclude(verdict, places);
         }
         settled
     }
@@ -209,7 +206,7 @@ impl Payloads {
             // Of a stream that nobody knows more bytes tell no more.
             if over || !log.is_foreign(from) {
                 match self.decide(run, log, over) {
-                    Some((verdict, claimed)) => run.conclude(verdict, claimed),
+                    Some((verdict, places)) => run.conclude(verdict, places),
                     None => {
                         let originator = super::direction::so_far(run);
                         run.detail_mut().log.iter_mut().for_each(|log| log.asked = Some(originator));
@@ -231,9 +228,9 @@ impl Payloads {
         }
     }
 
-    /// The verdict on the bytes of a run and, where it matters, the frame in which the request begins; `None`
-    /// while further bytes could change it.
-    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> Option<(Verdict, Option<FrameRef>)> {
+    /// The verdict on the bytes of a run and, where it matters, where they say so; `None` while further bytes
+    /// could change it.
+    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> Option<(Verdict, Places)> {
         let transport = run.key.transport();
         let (originator, starts) = (super::direction::so_far(run), run.starts());
         let progress = if transport == Transport::TCP {
@@ -245,12 +242,15 @@ impl Payloads {
             Progress::Known(found) => {
                 let verdict = self.interned.store(*found, originator);
                 let client = self.interned.get(verdict).and_then(|(_, client)| *client).unwrap_or(originator);
-                let names = self.interned.get(verdict).is_some_and(|(found, _)| !found.claims.is_empty());
-                let matters = names || is_read_again(run);
-                Some((verdict, if matters { first_frame(log, client, starts) } else { None }))
+                let claims = self.interned.get(verdict).map(|(found, _)| found.claims.as_slice()).unwrap_or_default();
+                let matters = !claims.is_empty() || is_read_again(run);
+                let certified = claims.iter().any(|claim| claim.source == ClaimSource::Certificate);
+                let claimed = if matters { first_frame(log, client, starts) } else { None };
+                let certified = if certified { certificate(log, client.other(), starts) } else { None };
+                Some((verdict, Places { claimed, certified }))
             }
             Progress::More(_) if !over => None,
-            Progress::More(_) | Progress::Unknown => Some((unknown(run, log), None)),
+            Progress::More(_) | Progress::Unknown => Some((unknown(run, log), Places::default())),
         }
     }
 }
@@ -278,6 +278,12 @@ pub(super) fn is_read_again<A: Address>(run: &Run<A>) -> bool {
 
 fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
     log.assemble(from, *starts.of(from)).first.map(|(frame, _)| frame)
+}
+
+/// The frame with the last byte of the certificate that `from` sent.
+fn certificate(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
+    let sent = log.assemble(from, *starts.of(from));
+    sent.frame(certificate_end(&sent.bytes)?.checked_sub(1)?)
 }
 
 /// Bytes that nothing knows are only unknown when their start is there, and neither the snap length

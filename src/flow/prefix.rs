@@ -82,6 +82,12 @@ impl<'log> Assembled<'log> {
         Prefix { bytes: &self.bytes, from_start: self.from_start, ended, foreign }
     }
 
+    /// The frame that carried the byte at `offset`.
+    pub(super) fn frame(&self, offset: usize) -> Option<FrameRef> {
+        let further = self.further.iter().rev().find(|(start, ..)| *start <= offset);
+        further.map(|(_, frame, _)| *frame).or(self.first.map(|(frame, _)| frame))
+    }
+
     /// What one packet carried, where nothing else came.
     fn single(part: &'log Arrival<'_>, from_start: bool) -> Self {
         Self {

@@ -16,8 +16,8 @@ use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
 pub(super) struct Detail {
     /// First payload, as long as it is wanted.
     pub(super) log: Option<Log>,
-    /// Frame in which the bytes of the recognised request begin.
-    pub(super) claimed: Option<FrameRef>,
+    /// Where what it states was said.
+    pub(super) places: Places,
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
     /// How each end closed that had said nothing by then.
@@ -27,8 +27,17 @@ pub(super) struct Detail {
 impl Detail {
     /// Whether nothing is left of it beside the log.
     pub(super) fn is_bare(&self) -> bool {
-        self.claimed.is_none() && self.retries == [None; 2] && self.endings.is_none()
+        self.places == Places::default() && self.retries == [None; 2] && self.endings.is_none()
     }
+}
+
+/// The frames in which a flow states names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    /// Where the bytes of the recognised request begin.
+    pub(super) claimed: Option<FrameRef>,
+    /// Where the certificate of the server ends, if it came in clear.
+    pub(super) certified: Option<FrameRef>,
 }
 
 /// The last FIN or RST of an end that had sent no payload.
@@ -298,7 +307,7 @@ impl<A: Address> Run<A> {
         let kept = self.detail.as_ref().filter(|detail| !detail.is_bare());
         let without = |kept: &Detail| Detail {
             log: None,
-            claimed: kept.claimed,
+            places: kept.places,
             retries: kept.retries,
             endings: kept.endings.clone(),
         };
@@ -306,11 +315,11 @@ impl<A: Address> Run<A> {
         Self { detail, ..*self }
     }
 
-    /// Takes what recognition found, and the frame in which the request begins.
-    pub(super) fn conclude(&mut self, verdict: Verdict, claimed: Option<FrameRef>) {
+    /// Takes what recognition found, and where it was said.
+    pub(super) fn conclude(&mut self, verdict: Verdict, places: Places) {
         self.verdict = verdict;
-        if claimed.is_some() {
-            self.detail_mut().claimed = claimed;
+        if places != Places::default() {
+            self.detail_mut().places = places;
         }
     }
 

@@ -230,6 +230,7 @@ mod tests {
             first_frame: FrameRef::default(),
             decided: None,
             claimed: None,
+            certified: None,
             payload: Payload::None,
             ambiguous: false,
             truncated: false,

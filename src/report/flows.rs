@@ -294,6 +294,7 @@ mod tests {
             first_frame: FrameRef { input: 0, number: 9 },
             decided: None,
             claimed: None,
+            certified: None,
             payload: Payload::Recognised(Box::new(payload)),
             ambiguous: false,
             truncated: false,

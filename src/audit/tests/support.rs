@@ -208,6 +208,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         first_frame: frame(number),
         decided: None,
         claimed: None,
+        certified: None,
         payload,
         ambiguous: words.contains(&"ambiguous"),
         truncated: words.contains(&"cut-short"),

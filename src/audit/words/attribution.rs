@@ -26,6 +26,11 @@ pub(in crate::audit) fn name_known(answer: Option<&Binding>, claim: Option<Claim
     }
 }
 
+/// As [`name_known`], where the server's certificate bears the name as well.
+pub(in crate::audit) fn and_certificate(how: &str) -> String {
+    format!("{}, and certificate", how.trim_end_matches(" alone"))
+}
+
 pub(in crate::audit) fn foreign_resolver(resolver: IpAddr, answer: FrameRef) -> String {
     format!(
         "The site does not let this client ask {resolver} for names: its answer ({}) counts for nothing.",

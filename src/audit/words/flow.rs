@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{WHOLE_PACKETS, frame, service};
+use crate::audit::payload::Certified;
 use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
 use crate::flow::{Conversation, Outcome};
@@ -24,6 +25,23 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
 
 pub(in crate::audit) fn agreed(name: &str, dns: FrameRef, claimed: ClaimSource, flow: FrameRef) -> String {
     format!("DNS {} and {} (flow from {}) both say {name}.", frame(dns), source(claimed), frame(flow))
+}
+
+pub(in crate::audit) fn certified(says: Certified<'_>, at: FrameRef) -> String {
+    match says {
+        Certified::Bears => format!("The server's certificate ({}) bears the name too.", frame(at)),
+        Certified::BearsOthers(other, more) => {
+            let further = if more == 0 { String::new() } else { format!(" and {}", plural_names(more)) };
+            format!(
+                "The server's certificate ({}) is for {other}{further} and not for this name; that counts neither way.",
+                frame(at)
+            )
+        }
+    }
+}
+
+fn plural_names(more: usize) -> String {
+    if more == 1 { "1 more name".to_owned() } else { format!("{more} more names") }
 }
 
 pub(in crate::audit) fn dns_only(name: &str, dns: FrameRef) -> String {

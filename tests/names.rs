@@ -1,0 +1,140 @@
+//! What bears a name beside DNS and the hello, as bytes through ledger and judge: certificates, which add a frame
+//! and decide nothing.
+#![forbid(unsafe_code)]
+
+#[path = "support/forge.rs"]
+mod forge;
+#[path = "support/frames.rs"]
+mod frames;
+#[path = "support/shared.rs"]
+mod shared;
+
+#[cfg(test)]
+mod said {
+    use std::fs;
+
+    use flowaudit::audit::{Audit, Documents, Explanation, explain, judge};
+    use flowaudit::ledger::{Ledger, Observation, Options};
+    use flowaudit::matrix::{self, Matrix, Pack, Site};
+
+    use super::forge::{End, Forged};
+
+    const SITE: &str = "[site]\npacks=['ams']\nbaseline=['ams-extras']\nvantage='ams-server'\n\
+        [features]\nentra=true\n[roles]\nams-server='10.0.0.5'\ndomain-controllers='10.0.0.11'\n";
+    const CLIENT: [u8; 4] = [10, 0, 0, 5];
+    const RESOLVER: [u8; 4] = [10, 0, 0, 11];
+    const CLOUD: [u8; 4] = [20, 190, 128, 1];
+    const NAME: &str = "graph.microsoft.com";
+
+    fn sized(bytes: &[u8]) -> Vec<u8> {
+        [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+    }
+
+    fn labels(name: &str) -> Vec<u8> {
+        let label = |label: &str| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat();
+        name.split('.').flat_map(label).chain([0]).collect()
+    }
+
+    /// The question for a name, and the answer that gives it one address.
+    fn look_up(wire: &mut Forged, name: &str, address: [u8; 4]) {
+        let (client, resolver): (End, End) = ((CLIENT, 4000), (RESOLVER, 53));
+        let question = [labels(name), vec![0, 1, 0, 1]].concat();
+        let record = [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4][..], &address].concat();
+        wire.udp(client, resolver, &[&[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question[..]].concat());
+        wire.udp(resolver, client, &[&[0, 7, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], &question[..], &record].concat());
+    }
+
+    fn record(messages: &[u8]) -> Vec<u8> {
+        [&[22, 3, 3], &sized(messages)[..]].concat()
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 0], &sized(body)[..]].concat()
+    }
+
+    fn hello(server: &str) -> Vec<u8> {
+        let entry = sized(&[&[0], &sized(server.as_bytes())[..]].concat());
+        let extensions = [&[0, 0], &sized(&entry)[..]].concat();
+        let body = [&[3, 3], &[9; 32][..], &[0, 0, 2, 0x13, 1, 1, 0], &sized(&extensions)].concat();
+        record(&message(1, &body))
+    }
+
+    /// A server's hello of TLS 1.2 and its certificate for `names`, in as many records as it takes.
+    fn certified(names: &[&str], longest: usize) -> Vec<u8> {
+        let der = |tag: u8, bytes: &[u8]| [&[tag, 0x82], &sized(bytes)[..]].concat();
+        let alternatives: Vec<u8> = names.iter().flat_map(|name| der(0x82, name.as_bytes())).collect();
+        let extension = [b"\x06\x03\x55\x1d\x11", &der(4, &der(0x30, &alternatives))[..]].concat();
+        let list = [&[0], &sized(&extension)[..]].concat();
+        let certificate = message(11, &[&[0], &sized(&list)[..]].concat());
+        let hello = message(2, &[&[3, 3], &[9; 32][..], &[0, 0xc0, 0x2f, 0, 0, 0]].concat());
+        [hello, certificate].concat().chunks(longest).flat_map(record).collect()
+    }
+
+    fn observed(wire: Forged) -> Observation {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("forged.pcap");
+        fs::write(&path, wire.pcap()).unwrap();
+        let mut ledger = Ledger::new(Options::default());
+        super::frames::read(&path).unwrap().iter().for_each(|owned| ledger.observe(&owned.frame()));
+        ledger.settle()
+    }
+
+    fn packs(names: &[String]) -> Vec<Pack> {
+        names.iter().map(|name| matrix::load_pack(name).unwrap()).collect()
+    }
+
+    /// The last flow, and the audit.
+    fn explained(seen: &Observation, site: &str) -> (Explanation, Audit) {
+        let site = Site::parse("forged", site).unwrap();
+        let (audited, baseline) = (packs(&site.packs), packs(&site.baseline));
+        let documents = Documents { site: &site, audited: &audited, baseline: &baseline };
+        let explained = explain(seen, seen.flows.len() - 1, documents).unwrap().unwrap();
+        (explained, judge(seen, &Matrix::load(&site).unwrap()).audit)
+    }
+
+    fn check_certificate(names: &[&str], asked: bool, expected: (&str, &str), frames: &[u32]) {
+        let mut wire = Forged::default();
+        if asked {
+            look_up(&mut wire, NAME, CLOUD);
+        }
+        wire.connection((CLIENT, 50_000), (CLOUD, 443), &hello(NAME), &certified(names, 60));
+        let (explained, audit) = explained(&observed(wire), SITE);
+        assert_eq!(explained.verdict, expected.0, "{names:?}: {}", explained.reason);
+        assert!(explained.reason.ends_with(expected.1), "{names:?}: {}", explained.reason);
+        let known = audit.names.iter().find(|known| known.name == NAME).unwrap();
+        let shown: Vec<u32> = known.evidence.iter().map(|evidence| evidence.frame).collect();
+        assert_eq!(shown, frames, "{names:?}: {known:?}");
+        assert_eq!(known.how.ends_with("and certificate"), frames.len() % 2 == 0, "{}", known.how);
+    }
+
+    /// It adds its frame where it bears the name, says so where it does not, and changes no verdict.
+    #[test]
+    fn a_certificate_adds_evidence_and_decides_nothing() {
+        let bears = "DNS frame 2 and SNI (flow from frame 3) both say graph.microsoft.com. \
+            The server's certificate (frame 7) bears the name too.";
+        check_certificate(&["other.example", NAME], true, ("expected", bears), &[1, 2, 3, 7]);
+        check_certificate(&["*.microsoft.com"], true, ("expected", bears), &[1, 2, 3, 7]);
+        // A wildcard is one label; a common name, or none at all, says nothing.
+        let other = "The server's certificate (frame 7) is for *.com and 1 more name and not for this name; \
+            that counts neither way.";
+        check_certificate(&["*.com", "microsoft.com"], true, ("expected", other), &[1, 2, 3]);
+        check_certificate(&[], true, ("expected", "both say graph.microsoft.com."), &[1, 2, 3]);
+        // Nobody checked who signed it: with a claim alone it proves no more than the claim.
+        let claimed = "a longer capture would settle it. The server's certificate (frame 5) bears the name too.";
+        check_certificate(&[NAME], false, ("unresolved", claimed), &[1, 5]);
+    }
+
+    /// The certificates that tshark finds in clear. It counts the frame that completes a record: where others follow
+    /// in the same record (389, 430, 459, 468), the certificate ends a frame or two before.
+    #[test]
+    fn certificates_end_where_tshark_finds_them() {
+        let Some(folder) = super::shared::folder("captures") else { return };
+        let mut ledger = Ledger::new(Options::default());
+        let frames = super::frames::read(&folder.join("names/ndpi-sites.pcapng")).unwrap();
+        frames.iter().for_each(|owned| ledger.observe(&owned.frame()));
+        let certified = ledger.settle().flows.iter().filter_map(|flow| flow.certified).map(|at| at.number).collect();
+        let mut certified: Vec<u32> = certified;
+        certified.sort_unstable();
+        assert_eq!(certified, [44, 240, 330, 375, 389, 402, 430, 443, 459, 468, 478, 494, 512, 518, 533, 590]);
+    }
+}
