@@ -1,5 +1,5 @@
 //! What bears a name beside DNS and the hello, as bytes through ledger and judge: certificates, which add a frame
-//! and decide nothing.
+//! and decide nothing, and declarations, which count where the site takes them.
 #![forbid(unsafe_code)]
 
 #[path = "support/forge.rs"]
@@ -12,6 +12,8 @@ mod shared;
 #[cfg(test)]
 mod said {
     use std::fs;
+    use std::path::Path;
+    use std::process::{Command, Output};
 
     use flowaudit::audit::{Audit, Documents, Explanation, explain, judge};
     use flowaudit::ledger::{Ledger, Observation, Options};
@@ -104,7 +106,7 @@ mod said {
         let known = audit.names.iter().find(|known| known.name == NAME).unwrap();
         let shown: Vec<u32> = known.evidence.iter().map(|evidence| evidence.frame).collect();
         assert_eq!(shown, frames, "{names:?}: {known:?}");
-        assert_eq!(known.how.ends_with("and certificate"), frames.len() % 2 == 0, "{}", known.how);
+        assert_eq!(known.how.ends_with("and certificate"), frames.len().is_multiple_of(2), "{}", known.how);
     }
 
     /// It adds its frame where it bears the name, says so where it does not, and changes no verdict.
@@ -122,6 +124,102 @@ mod said {
         // Nobody checked who signed it: with a claim alone it proves no more than the claim.
         let claimed = "a longer capture would settle it. The server's certificate (frame 5) bears the name too.";
         check_certificate(&[NAME], false, ("unresolved", claimed), &[1, 5]);
+    }
+
+    const DECLARED: &str = "[site]\nname='here'\npacks=['ams']\nbaseline=[]\nvantage='ams-server'\n\
+        basis={name='declared'}\n[features]\nentra=true\n\
+        [roles]\nams-server='10.0.0.5'\ndomain-controllers='10.0.0.11'\n";
+
+    /// The same packets as pcapng, behind a block of names.
+    fn pcapng(pcap: &[u8], names: &[u8]) -> Vec<u8> {
+        let block = |kind: u32, body: &[u8]| {
+            let padded = [body, &vec![0; body.len().next_multiple_of(4) - body.len()]].concat();
+            let total = u32::try_from(padded.len() + 12).unwrap().to_le_bytes();
+            [&kind.to_le_bytes()[..], &total, &padded, &total].concat()
+        };
+        let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+        let mut file = [block(0x0a0d_0d0a, &section), block(1, &[101, 0, 0, 0, 0, 0, 0, 0]), block(4, names)].concat();
+        let mut rest = &pcap[24..];
+        while let Some((head, after)) = rest.split_first_chunk::<16>() {
+            let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap());
+            let at = u64::from(word(0)) * 1_000_000 + u64::from(word(4));
+            let (bytes, next) = after.split_at(word(8) as usize);
+            let [high, low] = [at >> 32, at & 0xffff_ffff].map(|half| u32::try_from(half).unwrap().to_le_bytes());
+            let sizes = [word(8), word(12)].map(u32::to_le_bytes).concat();
+            file.extend(block(6, &[&[0; 4], &high[..], &low, &sizes, bytes].concat()));
+            rest = next;
+        }
+        file
+    }
+
+    fn ran(room: &Path, words: &[&str], code: i32) -> Output {
+        let output = Command::new(env!("CARGO_BIN_EXE_flowaudit")).current_dir(room).args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Site, hosts file and a capture whose author gives the address another name.
+    fn room() -> tempfile::TempDir {
+        let room = tempfile::tempdir().unwrap();
+        let mut wire = Forged::default();
+        wire.connection((CLIENT, 50_000), (CLOUD, 443), &hello(NAME), b"\x16\x03\x03\x00\x04\x0e\0\0\0");
+        let record = [&[1, 0, 15, 0], &CLOUD[..], b"secret.x\0\0\0\0\0\0\0\0"].concat();
+        fs::write(room.path().join("seen.pcapng"), pcapng(&wire.pcap(), &record)).unwrap();
+        fs::write(room.path().join("site.toml"), DECLARED).unwrap();
+        fs::write(room.path().join("ours"), "20.190.128.1 graph.microsoft.com\n").unwrap();
+        room
+    }
+
+    fn audited(room: &Path, further: &[&str], code: i32) -> (String, serde_json::Value) {
+        let words = ["audit", "-s", "site.toml", "seen.pcapng", "--json", "a.json", "--flows", "f.csv", "-q"];
+        ran(room, &[&words[..], further].concat(), code);
+        let verdict = fs::read_to_string(room.join("f.csv")).unwrap();
+        let verdict = verdict.lines().nth(1).unwrap().split(',').skip(17).take(2).collect::<Vec<_>>().join(" ");
+        (verdict.replace('"', ""), serde_json::from_slice(&fs::read(room.join("a.json")).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn declarations_count_where_they_are_given() {
+        let room = room();
+        let room = room.path();
+        let (verdict, audit) = audited(room, &[], 3);
+        assert_eq!((verdict.as_str(), audit["site"].get("hosts")), (" unresolved", None));
+        let (verdict, audit) = audited(room, &["--hosts", "ours"], 3);
+        assert_eq!((verdict.as_str(), audit["site"]["hosts"]["path"].as_str()), ("declared expected", Some("ours")));
+        assert_eq!(audit["site"]["hosts"]["sha256"].as_str().map(str::len), Some(64));
+        // The capture's own name is a comment; trusted, it speaks against the hello and accuses nobody.
+        let (verdict, audit) = audited(room, &["--trust-names"], 3);
+        assert_eq!((verdict.as_str(), audit["site"]["trusts_names"].as_bool()), (" unresolved", Some(true)));
+        let words = ["matrix", "explain", "-s", "site.toml", "--trust-names", "--flow", "1", "seen.pcapng"];
+        let said = ran(room, &words, 0);
+        let said = String::from_utf8(said.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("but the capture's own list of names gives this address for secret.x."), "{said}");
+    }
+
+    #[test]
+    fn a_hosts_file_is_part_of_the_evidence() {
+        let room = room();
+        let room = room.path();
+        audited(room, &["--hosts", "ours", "--evidence", "bundle"], 3);
+        fs::write(room.join("ours"), "changed since\n").unwrap();
+        ran(room, &["verify", "bundle", "--inputs", "."], 0);
+        let faults = ran(room, &["audit", "-s", "site.toml", "--hosts", "ours", "seen.pcapng"], 2);
+        let said = String::from_utf8_lossy(&faults.stderr).into_owned();
+        assert!(said.contains("`changed` is no address") && said.contains("ours:1:1"), "{said}");
+    }
+
+    #[test]
+    fn declarations_are_hidden_with_the_rest() {
+        let room = room();
+        let room = room.path();
+        fs::write(room.join("key"), "7".repeat(64)).unwrap();
+        for declared in [&["--hosts", "ours"][..], &["--trust-names"]] {
+            let (_, audit) = audited(room, &[declared, &["--redact", "key"]].concat(), 3);
+            let text = audit.to_string();
+            for word in ["secret", "graph.microsoft", "ours\"", "20.190.128.1"] {
+                assert!(!text.contains(word), "{word}: {audit:#}");
+            }
+        }
     }
 
     /// The certificates that tshark finds in clear. It counts the frame that completes a record: where others follow

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::declared::Declarer;
 use super::evidence;
 use super::grade::Pen;
 use super::judge::Judge;
@@ -88,6 +89,7 @@ struct Known<'audit> {
     refused: bool,
     claim: Option<ClaimSource>,
     told: bool,
+    declared: Option<Declarer>,
     agreed: bool,
     /// Where a server showed a certificate with the name.
     certified: Option<FrameRef>,
@@ -160,6 +162,7 @@ fn claims<'audit>(
         one.claim.get_or_insert(claim.source);
         one.agreed |= is_bound(&claim.name);
         one.certified = one.certified.or_else(|| certificate(flow, &claim.name));
+        one.declared = one.declared.or(sources.judge.evidence.names.declared.by(&claim.name, address));
         one.told |= borne.told.iter().any(|binding| binding.name == claim.name);
         if judgement.verdict.kind == Some(Kind::WrongName) {
             one.flows.against(|| sources.reason(flow));
@@ -170,6 +173,12 @@ fn claims<'audit>(
             let one = known.entry((flow.originator.address, &binding.name, Some(address))).or_default();
             one.flows.add(flow);
             one.certified = one.certified.or_else(|| certificate(flow, &binding.name));
+        }
+        let declared = &sources.judge.evidence.names.declared;
+        for name in declared.names(address).filter(|_| borne.bound.is_empty()) {
+            let one = known.entry((flow.originator.address, name, Some(address))).or_default();
+            one.flows.add(flow);
+            one.declared = declared.by(name, address);
         }
     }
 }
@@ -187,13 +196,14 @@ fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known:
         _ if known.agreed => Basis::Agreed.name(),
         (Some(_), _) => Basis::Dns.name(),
         (None, Some(_)) if known.told => Basis::Dns.name(),
+        (None, _) if known.declared.is_some() => Basis::Declared.name(),
         (None, Some(_)) => Basis::Sni.name(),
         (None, None) => words::PROVES_NOTHING,
     };
     let frames = answer.into_iter().flat_map(|answer| [answer.question, answer.answer]);
     let frames = frames.chain(known.raced).chain(known.flows.first_frame.filter(|_| known.claim.is_some()));
     let frames = frames.chain(known.certified);
-    let how = words::name_known(answer, known.claim, known.told);
+    let how = words::name_known(answer, known.claim, known.told, known.declared);
     let how = if known.certified.is_some() { words::and_certificate(&how) } else { how };
     let (first, last) = known.flows.times();
     NameEntry {
@@ -290,7 +300,9 @@ fn attribute<'audit>(
     }
     let proved = match judgement.verdict.basis {
         Some(basis @ (Basis::Bind | Basis::Announced | Basis::Range)) => Some(basis),
-        Some(Basis::Agreed | Basis::Dns | Basis::Sni | Basis::Payload | Basis::Address) | None => None,
+        Some(Basis::Agreed | Basis::Dns | Basis::Declared | Basis::Sni | Basis::Payload | Basis::Address) | None => {
+            None
+        }
     };
     let weak = (judgement.verdict.verdict == Verdict::Unresolved).then_some(Basis::Range);
     port.grade = port.grade.into_iter().chain(proved.or(weak)).min();

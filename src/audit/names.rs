@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::declared::Declared;
 use super::grade::{Grade, Graded};
 use super::model::Kind;
 use super::verdict::Case;
@@ -31,6 +32,8 @@ pub(super) struct Names<'audit> {
     gaps: &'audit [NameGap],
     /// By client, what was asked for and answered, where the capture cut the answer.
     cut: BTreeMap<IpAddr, Vec<&'audit Resolution>>,
+    /// What the user says, and whom he trusts to say.
+    pub(super) declared: Declared<'audit>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -43,13 +46,16 @@ pub(super) struct Borne<'audit> {
     pub(super) told: Vec<&'audit Binding>,
     /// Bindings that had to make room for others before the flow began, and that nothing replaced.
     pushed_out: Vec<&'audit Binding>,
+    /// Names that are only declared.
+    declared: Vec<&'audit str>,
 }
 
 impl<'audit> Names<'audit> {
     /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
-    pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
+    pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
         let mut allowed = BTreeMap::new();
-        let mut names = Self { gaps: &observation.name_gaps, ..Self::default() };
+        let declared = Declared::new(observation, matrix);
+        let mut names = Self { gaps: &observation.name_gaps, declared, ..Self::default() };
         let mirror = matrix.vantage.is_none();
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
@@ -88,9 +94,9 @@ impl<'audit> Names<'audit> {
         asked.map(|asked| asked.name.as_str())
     }
 
-    /// Whether no binding counts: then a flow has the names that it states, and no other.
+    /// Whether nothing gives a name: then a flow has the names that it states, and no other.
     pub(super) fn is_silent(&self) -> bool {
-        self.by_address.is_empty()
+        self.by_address.is_empty() && self.declared.is_silent()
     }
 
     /// Every binding that counts.
@@ -127,7 +133,8 @@ impl<'audit> Names<'audit> {
         let list = self.by_address.get(&(flow.originator.address, flow.responder.address));
         let went = list.into_iter().flatten().copied().filter(|b| b.is_pushed_out(flow.first));
         let pushed_out = went.filter(|gone| bound.iter().all(|known| known.name != gone.name)).collect();
-        Borne { bound, claims, told, pushed_out }
+        let declared = self.declared.names(flow.responder.address).collect();
+        Borne { bound, claims, told, pushed_out, declared }
     }
 
     /// What DNS and the flow itself say together about `name`. What had to make room or was not kept could
@@ -167,7 +174,7 @@ impl<'audit> Names<'audit> {
             }
             (Some(bound), None) => unclaimed(bound, case, minimum),
             (None, Some(claim)) => self.unbound(claim, case, minimum),
-            (None, None) => Graded::absent(),
+            (None, None) => self.declared.alone(name, case, minimum),
         }
     }
 
@@ -194,14 +201,15 @@ impl<'audit> Names<'audit> {
         let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
         if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
             let reason = pen.write(|| words::stale(claim, flow.first.since(stale.until), stale.answer));
-            return Graded::at_least(minimum, Basis::Sni, reason);
+            return self.declared.weigh(claim, case, minimum, Graded::at_least(minimum, Basis::Sni, reason));
         }
         // This client knew the name by other addresses at this very time: the claim is not cold cache.
         if let Some(elsewhere) = given.iter().find(|binding| binding.holds(flow.first)) {
             let reason = pen.write(|| words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, frame));
             return Graded::against(Kind::WrongName, reason);
         }
-        Graded::at_least(minimum, Basis::Sni, pen.write(|| words::claim_only(claim, frame)))
+        let claimed = Graded::at_least(minimum, Basis::Sni, pen.write(|| words::claim_only(claim, frame)));
+        self.declared.weigh(claim, case, minimum, claimed)
     }
 }
 
@@ -209,11 +217,21 @@ impl<'audit> Borne<'audit> {
     /// Every name borne or claimed, sorted.
     pub(super) fn names(&self) -> Vec<&'audit str> {
         let known = self.bound.iter().chain(&self.pushed_out);
-        let bound = known.map(|binding| binding.name.as_str());
+        let bound = known.map(|binding| binding.name.as_str()).chain(self.declared.iter().copied());
         let mut names: Vec<&str> = bound.chain(self.claims.iter().map(|claim| claim.name.as_str())).collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Whether neither DNS nor the flow itself gives a name; one that is only declared may be another's.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.bound.is_empty() && self.pushed_out.is_empty() && self.claims.is_empty()
+    }
+
+    /// Names that DNS gave to the address and that prove nothing: to others, or so long ago that they went.
+    pub(super) fn heard(&self) -> impl Iterator<Item = &'audit str> {
+        self.told.iter().chain(&self.pushed_out).map(|binding| binding.name.as_str())
     }
 }
 

@@ -59,7 +59,10 @@ impl Matrix {
             site_file: site.file.clone(),
             features,
         };
-        compiler.faults.or(()).map(|()| Self::from_parts(parts).with_warnings(compiler.warnings))
+        compiler
+            .faults
+            .or(())
+            .map(|()| Self::from_parts(parts).with_warnings(compiler.warnings).with_declared(site.declared.clone()))
     }
 }
 

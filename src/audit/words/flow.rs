@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{WHOLE_PACKETS, frame, service};
+use crate::audit::declared::Declarer;
 use crate::audit::payload::Certified;
 use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
@@ -74,6 +75,43 @@ pub(in crate::audit) fn claim_only(claim: &Claim, flow: FrameRef) -> String {
     format!(
         "{what} says {name} (flow from {}), and there is no DNS answer for it since the capture began; a longer capture would settle it.",
         frame(flow)
+    )
+}
+
+/// Who declares a name.
+pub(super) const fn declarer(by: Declarer) -> &'static str {
+    match by {
+        Declarer::Hosts => "the hosts file",
+        Declarer::Capture => "the capture's own list of names",
+    }
+}
+
+pub(in crate::audit) fn claim_declared(claim: &Claim, by: Declarer, flow: FrameRef) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} (flow from {}), {by} gives this address for it, and no DNS answer does.", frame(flow))
+}
+
+pub(in crate::audit) fn claim_against_declared(claim: &Claim, other: &str, by: Declarer, flow: FrameRef) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} (flow from {}), but {by} gives this address for {other}.", frame(flow))
+}
+
+pub(in crate::audit) fn claim_declared_elsewhere(claim: &Claim, given: IpAddr, by: Declarer, flow: FrameRef) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} (flow from {}), but {by} gives {given} for it and never this address.", frame(flow))
+}
+
+pub(in crate::audit) fn shared_declared(address: IpAddr, names: &[&str]) -> String {
+    format!("{address} has several names ({}) and the flow states none; its hello would decide.", names.join(", "))
+}
+
+pub(in crate::audit) fn declared_only(name: &str, by: Declarer) -> String {
+    let by = match by {
+        Declarer::Hosts => "The hosts file",
+        Declarer::Capture => "The capture's own list of names",
+    };
+    format!(
+        "{by} gives this address for {name}; neither DNS nor the flow itself does, and `basis` says whether that is enough."
     )
 }
 

@@ -79,7 +79,10 @@ pub fn observation(key: &Key, seen: &Observation) -> Observation {
         binding.aliases.clear();
     }
     let mut inputs = seen.inputs.clone();
-    inputs.iter_mut().for_each(|input| input.path = hider.path(&input.path));
+    for input in &mut inputs {
+        input.path = hider.path(&input.path);
+        input.declared.clear();
+    }
     Observation { flows, bindings, inputs, first: seen.first, last: seen.last, ..Observation::default() }
 }
 
