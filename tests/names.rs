@@ -222,6 +222,54 @@ mod said {
         }
     }
 
+    /// IObjectExporter, version 0, and NDR.
+    const EXPORTER: &[u8] = b"\xc4\xfe\xfc\x99\x60\x52\x1b\x10\xbb\xcb\0\xaa\0\x21\x34\x7a\0\0\0\0";
+    const NDR: &[u8] = b"\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\0\x2b\x10\x48\x60\x02\0\0\0";
+
+    /// An activation whose answer names its hosts so, each with the port 59570.
+    fn activation(wire: &mut Forged, hosts: &[&str]) {
+        let pdu = |kind: u8, call: u8, body: &[u8]| {
+            let length = u16::try_from(body.len() + 16).unwrap().to_le_bytes();
+            [&[5, 0, kind, 3, 0x10, 0, 0, 0], &length[..], &[0, 0, call, 0, 0, 0], body].concat()
+        };
+        let bind = [&[0; 8], &b"\x01\0\0\0\0\0\x01\0"[..], EXPORTER, NDR].concat();
+        let bound = [&[0; 8], &b"\x04\x00135\0\0\0\x01\0\0\0\0\0\0\0"[..], NDR].concat();
+        let asked = [pdu(11, 1, &bind), pdu(0, 2, &[0, 0, 0, 0, 0, 0, 4, 0, 1, 2, 3, 4])].concat();
+        let binding = |host: &&str| format!("{host}[59570]\0").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let bindings = hosts.iter().map(binding).flat_map(|text: Vec<u8>| [vec![7, 0], text].concat());
+        let given: Vec<u8> = bindings.chain([0, 0, 9, 0, 0xff, 0xff, 0, 0, 0, 0]).collect();
+        let sizes = [given.len() / 2, given.len() / 2 - 4].map(|size| u16::try_from(size).unwrap().to_le_bytes());
+        let answered = [pdu(12, 1, &bound), pdu(2, 2, &[&[0; 8][..], &sizes.concat(), &given, &[0; 12]].concat())];
+        wire.connection((CLIENT, 50_000), (RESOLVER, 135), &asked, &answered.concat());
+        wire.connection((CLIENT, 50_001), (RESOLVER, 59_570), &[], &[]);
+    }
+
+    /// The port that it gives counts where its address is the server's, or DNS gave its name to the server.
+    #[test]
+    fn an_activation_speaks_for_its_own_host() {
+        let elsewhere = [10, 0, 0, 12];
+        let cases: [(&[&str], Option<(&str, [u8; 4])>, Option<&str>, (bool, usize)); 6] = [
+            (&["DC1", "10.0.0.11"], None, None, (true, 0)),
+            (&["DC1"], Some(("dc1.corp.example", RESOLVER)), Some("dc1"), (true, 0)),
+            (&["dc1.corp.example"], Some(("dc1.corp.example", RESOLVER)), Some("dc1.corp.example"), (true, 0)),
+            (&["DC1"], None, Some("dc1"), (false, 0)),
+            (&["DC1"], Some(("dc1.corp.example", elsewhere)), Some("dc1"), (false, 1)),
+            (&["10.0.0.12"], None, None, (false, 1)),
+        ];
+        for (hosts, given, host, (announced, findings)) in cases {
+            let mut wire = Forged::default();
+            given.into_iter().for_each(|(name, address)| look_up(&mut wire, name, address));
+            activation(&mut wire, hosts);
+            let seen = observed(wire);
+            assert_eq!(seen.announcements[0].host.as_deref(), host, "{hosts:?}");
+            let (_, audit) = explained(&seen, SITE);
+            let [port] = audit.ports.as_slice() else { panic!("{hosts:?} {:?}", audit.ports) };
+            assert_eq!((port.port, port.by.is_some()), (59_570, announced), "{hosts:?} {given:?}");
+            let astray = audit.findings.iter().filter(|finding| finding.kind == "announced-elsewhere").count();
+            assert_eq!(astray, findings, "{hosts:?} {given:?}");
+        }
+    }
+
     /// The certificates that tshark finds in clear. It counts the frame that completes a record: where others follow
     /// in the same record (389, 430, 459, 468), the certificate ends a frame or two before.
     #[test]

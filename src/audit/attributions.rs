@@ -10,6 +10,7 @@ use super::evidence;
 use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{InterfaceEntry, Kind, NameEntry, PortEntry, Verdict};
+use super::own_names::Whose;
 use super::payload::Certified;
 use super::verdict::Judgement;
 use super::{payload, time, words};
@@ -251,16 +252,21 @@ pub(super) fn ports(sources: &Sources<'_>) -> Bounded<PortEntry> {
     let mut known: BTreeMap<(IpAddr, IpAddr, u16), Port<'_>> = BTreeMap::new();
     let mut announcements: Vec<&Announcement> = sources.observation.announcements.iter().collect();
     announcements.sort_by(|a, b| {
-        (a.at, a.frame, a.by, &a.interface, a.elsewhere).cmp(&(b.at, b.frame, b.by, &b.interface, b.elsewhere))
+        let places = (a.at, a.frame, a.by, &a.interface).cmp(&(b.at, b.frame, b.by, &b.interface));
+        places.then_with(|| (a.elsewhere, &a.host).cmp(&(b.elsewhere, &b.host)))
     });
     for told in announcements {
         if !sources.judge.scope.covers_addresses(told.client, told.server) {
             continue;
         }
         let port = known.entry((told.client, told.server, told.port)).or_default();
-        match told.elsewhere {
-            Some(other) => port.flows.against(|| words::speaks_for_another(other, told.frame)),
-            None => {
+        match (sources.judge.evidence.own_names.whose(told), &told.host) {
+            (Whose::Unknown, host) => {
+                let host = host.as_deref().unwrap_or_default();
+                port.flows.against(|| words::speaks_for_a_stranger(host, told.frame));
+            }
+            (Whose::Another(other), _) => port.flows.against(|| words::speaks_for_another(other, told.frame)),
+            (Whose::Own, _) => {
                 let _ = port.by.get_or_insert((told.by, told.at, told.frame));
             }
         }

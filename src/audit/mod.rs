@@ -18,6 +18,7 @@ mod model;
 mod names;
 mod nearest;
 mod next;
+mod own_names;
 mod payload;
 mod precedents;
 mod quality;

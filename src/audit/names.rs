@@ -26,6 +26,8 @@ pub(super) struct Names<'audit> {
     told: BTreeMap<IpAddr, Vec<&'audit Binding>>,
     /// At a mirror, names for which contradicting answers came to anybody.
     raced: BTreeMap<&'audit str, &'audit Resolution>,
+    /// Names of hosts that the site lists: they play no role by them.
+    of_listed: Vec<&'audit Binding>,
     /// Answers of servers that the site does not let the client ask.
     refused: Vec<&'audit Binding>,
     /// Times of which not every answer was kept.
@@ -62,7 +64,9 @@ impl<'audit> Names<'audit> {
             let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
             if !answers {
                 names.refused.push(binding);
-            } else if !matrix.lists_host(binding.address) {
+            } else if matrix.lists_host(binding.address) {
+                names.of_listed.push(binding);
+            } else {
                 // No DNS answer renames a host that the site lists; a named peer may well live in a network.
                 names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
                 names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
@@ -102,6 +106,11 @@ impl<'audit> Names<'audit> {
     /// Every binding that counts.
     pub(super) fn believed(&self) -> impl Iterator<Item = &'audit Binding> {
         self.by_name.values().flatten().copied()
+    }
+
+    /// Every binding of a host that the site lists, from an allowed resolver.
+    pub(super) fn of_listed(&self) -> impl Iterator<Item = &'audit Binding> {
+        self.of_listed.iter().copied()
     }
 
     /// Every binding that does not, because of who answered.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::grade::Graded;
 use super::model::Kind;
+use super::own_names::{OwnNames, Whose};
 use super::payload::{self, Bytes};
 use super::verdict::Case;
 use super::words;
@@ -21,10 +22,11 @@ const VALID: i64 = 24 * 3600 * 1_000_000_000;
 pub(super) struct Announced<'audit>(BTreeMap<(IpAddr, IpAddr, u16), Vec<&'audit Announcement>>);
 
 impl<'audit> Announced<'audit> {
-    /// Indexes the announcements. One that speaks for another host teaches nothing.
-    pub(super) fn new(announcements: &'audit [Announcement]) -> Self {
+    /// Indexes the announcements. One that speaks for another host teaches nothing, nor does one for a host of
+    /// which nobody knows that it is this server.
+    pub(super) fn new(announcements: &'audit [Announcement], own: &OwnNames<'_>) -> Self {
         let mut ports: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for announcement in announcements.iter().filter(|a| a.elsewhere.is_none()) {
+        for announcement in announcements.iter().filter(|told| own.whose(told) == Whose::Own) {
             let key = (announcement.client, announcement.server, announcement.port);
             ports.entry(key).or_default().push(announcement);
         }

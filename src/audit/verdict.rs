@@ -7,6 +7,7 @@ use super::grade::{Grade, Graded, Pen};
 use super::model::{FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
 use super::nearest::Nearest;
+use super::own_names::OwnNames;
 use super::payload::{self, Bytes};
 use super::precedents::Precedents;
 use super::rpc::Announced;
@@ -21,6 +22,8 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
+    /// Whose the hosts are that announcements name.
+    pub(super) own_names: OwnNames<'audit>,
     pub(super) nearest: Nearest,
     precedents: Precedents,
 }
@@ -28,10 +31,13 @@ pub(super) struct Evidence<'audit> {
 impl<'audit> Evidence<'audit> {
     /// What `observation` holds of names and announced ports, for this matrix.
     pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
+        let names = Names::new(observation, matrix);
+        let own_names = OwnNames::new(observation, matrix, &names);
         Self {
             matrix,
-            names: Names::new(observation, matrix),
-            announced: Announced::new(&observation.announcements),
+            announced: Announced::new(&observation.announcements, &own_names),
+            own_names,
+            names,
             nearest: Nearest::default(),
             precedents: Precedents::default(),
         }

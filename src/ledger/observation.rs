@@ -222,6 +222,8 @@ pub struct Announcement {
     pub server: IpAddr,
     /// Address in the answer when it is neither the server nor unspecified.
     pub elsewhere: Option<IpAddr>,
+    /// The host, canonical, where the answer names it by nothing but its name: whose that is, is for the audit.
+    pub host: Option<String>,
     /// The announced TCP port.
     pub port: u16,
     /// Who announced it.

@@ -243,6 +243,38 @@ fn dynamic_rpc() {
     }
 }
 
+/// A binding that names its server by a name holds where that is the server's own, for the client that was told.
+#[test]
+fn activations_by_host_name() {
+    let to = "flow 10.0.0.5 10.0.0.11:49700 tcp filtered";
+    let dns = |name: &str, address: &str| format!("dns 10.0.0.5 10.0.0.11 {name} {address} 5 400\n");
+    let told = |host: &str| format!("epm 10.0.0.5 10.0.0.11 49700 10 host={host}\n");
+    let theirs = dns("ws6.corp.example", "10.0.0.11");
+    let cases = [
+        (theirs.clone() + &told("ws6.corp.example"), "expected - announced A-07", 0),
+        (theirs.clone() + &told("ws6"), "expected - announced A-07", 0),
+        (theirs.clone() + &told("ws7"), "unresolved - - A-07", 0),
+        (told("ws6"), "unresolved - - A-07", 0),
+        (dns("ws6.corp.example", "10.0.0.12") + &told("ws6"), "unresolved - - A-07", 1),
+        (theirs.clone() + &dns("ws6.corp.example", "10.0.0.12") + &told("ws6"), "expected - announced A-07", 0),
+        (theirs.replace("dns 10.0.0.5", "dns 10.0.0.12") + &told("ws6"), "unresolved - - A-07", 0),
+        (theirs.replace("10.0.0.5 10.0.0.11", "10.0.0.5 10.0.50.66") + &told("ws6"), "unresolved - - A-07", 0),
+        (theirs.replace(" 5 400", " 11 400") + &told("ws6"), "unresolved - - A-07", 0),
+    ];
+    for (lines, expected, findings) in cases {
+        let lines = lines + to;
+        check(&lines, expected);
+        let audit = judge(&observation(&lines, 100), &matrix()).audit;
+        let astray = audit.findings.iter().filter(|finding| finding.kind == "announced-elsewhere").count();
+        assert_eq!(astray, findings, "{lines}");
+        let [port] = audit.ports.as_slice() else { panic!("{lines}") };
+        assert_eq!(port.by.is_some(), expected.starts_with("expected"), "{port:?}");
+    }
+    let mut matrix = matrix();
+    matrix.declared.hosts = Some(Hosts::parse("hosts", "10.0.0.11 ws6").unwrap());
+    assert_eq!(verdict(&(told("ws6") + to), &matrix), "expected - announced A-07");
+}
+
 #[test]
 fn minimum_basis() {
     let claim = "flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example";

@@ -57,6 +57,13 @@ pub(in crate::audit) fn speaks_for_another(other: IpAddr, answer: FrameRef) -> S
     format!("The answer ({}) speaks of another host, {other}, and teaches nothing about this one.", frame(answer))
 }
 
+pub(in crate::audit) fn speaks_for_a_stranger(host: &str, answer: FrameRef) -> String {
+    format!(
+        "The answer ({}) goes by {host}, and nothing says that this is the server: it announces nothing.",
+        frame(answer)
+    )
+}
+
 /// Who announced a port.
 pub(in crate::audit) const fn announcer(by: Announcer) -> &'static str {
     match by {

@@ -142,7 +142,8 @@ fn names(seen: &Observation) -> impl Iterator<Item = &str> {
     let claimed = claims.map(|claim| claim.name.as_str());
     let asked = seen.resolutions.iter().map(|question| question.name.as_str());
     let given = seen.bindings.iter().flat_map(|binding| binding.aliases.iter().chain([&binding.name]));
-    claimed.chain(asked).chain(given.map(String::as_str))
+    let announced = seen.announcements.iter().filter_map(|told| told.host.as_deref());
+    claimed.chain(asked).chain(given.map(String::as_str)).chain(announced)
 }
 
 /// Who plays a role: an address, a range of them, or a name.
