@@ -132,7 +132,7 @@ fn learnt(path: &Path) -> Facts {
             match claim.source {
                 ClaimSource::Sni | ClaimSource::OuterSni => found.insert(format!("sni {}", claim.name)),
                 ClaimSource::Host => found.insert(format!("host {}", claim.name)),
-                ClaimSource::Connect
+                ClaimSource::Connect(_)
                 | ClaimSource::Certificate
                 | ClaimSource::RootDse
                 | ClaimSource::CatalogRootDse => false,

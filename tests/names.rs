@@ -270,6 +270,57 @@ mod said {
         }
     }
 
+    const PROXY: [u8; 4] = [10, 0, 0, 8];
+
+    /// The verdict on a request to a proxy, and how the row of its target comes out.
+    fn through_proxy(port: u16, asked: &[u8], answered: &[u8], site: &str) -> (String, String, String) {
+        let mut wire = Forged::default();
+        wire.connection((CLIENT, 50_000), (PROXY, port), asked, answered);
+        let (explained, audit) = explained(&observed(wire), &format!("{DECLARED}{site}"));
+        let row = audit.rows.iter().find(|row| row.id == "AMS-02").unwrap();
+        (format!("{} {}", explained.verdict, explained.reason), row.status.name().to_owned(), row.reason.clone())
+    }
+
+    /// Where the site lists the proxy, a request to connect counts for the row of its target and for no other.
+    #[test]
+    fn a_listed_proxy_carries_rows_by_name() {
+        let listed = "proxy='10.0.0.8'\n";
+        let connect = |target: &str| format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").into_bytes();
+        let granted = b"HTTP/1.1 200 Connection established\r\n\r\n";
+        let (flow, status, _) = through_proxy(8080, &connect("graph.microsoft.com:443"), granted, listed);
+        assert_eq!(status, "unverified");
+        let said = "expected CONNECT graph.microsoft.com:443 (flow from frame 1) asks the proxy 10.0.0.8 for it, \
+            which looks the name up itself.";
+        assert_eq!(flow, said);
+        for target in ["graph.microsoft.com:8443", "graph.microsoft.com", "graph.microsoft.com.evil.example:443"] {
+            let (flow, status, _) = through_proxy(8080, &connect(target), granted, listed);
+            assert!(flow.starts_with("unexpected") && status != "unverified", "{target}: {flow} {status}");
+        }
+        let strict = through_proxy(8080, &connect("graph.microsoft.com:443"), granted, "proxy='10.0.0.9'\n");
+        assert!(strict.0.starts_with("unexpected"), "{strict:?}");
+        // Nothing but the request to connect makes it one, whatever else the proxy is asked for.
+        let plain = through_proxy(8080, b"GET http://graph.microsoft.com/ HTTP/1.1\r\n\r\n", granted, listed);
+        assert!(plain.0.starts_with("unexpected"), "{plain:?}");
+    }
+
+    /// Where it does not, the row that is missing says which way its flows may have taken.
+    #[test]
+    fn a_row_that_is_missed_names_the_proxy() {
+        let connect = b"CONNECT graph.microsoft.com:443 HTTP/1.1\r\n\r\n";
+        let (flow, status, reason) = through_proxy(8888, connect, b"", "");
+        assert!(flow.starts_with("unexpected") && status == "not-yet", "{flow} {status}");
+        let said = "It may be going through 10.0.0.8:8888: CONNECT graph.microsoft.com:443 (flow from frame 1); \
+            list the role proxy if it may.";
+        assert!(reason.ends_with(said), "{reason}");
+        let unread = [0x5a; 64];
+        let (_, _, reason) = through_proxy(3128, &unread, &unread, "");
+        assert!(reason.ends_with("It may be going through 10.0.0.8:3128 (flow from frame 1), if that is a proxy."));
+        for (port, asked) in [(3128, &b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..]), (8888, &unread)] {
+            let (_, _, reason) = through_proxy(port, asked, b"", "");
+            assert!(!reason.contains("going through"), "{port}: {reason}");
+        }
+    }
+
     /// The certificates that tshark finds in clear. It counts the frame that completes a record: where others follow
     /// in the same record (389, 430, 459, 468), the certificate ends a frame or two before.
     #[test]

@@ -22,6 +22,7 @@ mod own_names;
 mod payload;
 mod precedents;
 mod quality;
+mod relays;
 mod rows;
 mod rpc;
 mod scope;

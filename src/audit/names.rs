@@ -264,7 +264,7 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         // One address, several names, and the flow says which of the others it means.
         return Graded::absent();
     }
-    if let Some(claim) = borne.claims.iter().find(|claim| claim.source != ClaimSource::Connect) {
+    if let Some(claim) = borne.claims.iter().find(|claim| !matches!(claim.source, ClaimSource::Connect(_))) {
         let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, flow.first_frame));
         return Graded::against(Kind::WrongName, reason);
     }
@@ -302,7 +302,7 @@ fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis
 
 /// A `Host: 10.1.2.3` is not a name, and an outer server name is the provider's.
 fn is_strong(claim: &Claim) -> bool {
-    let stated = matches!(claim.source, ClaimSource::Sni | ClaimSource::Host | ClaimSource::Connect);
+    let stated = matches!(claim.source, ClaimSource::Sni | ClaimSource::Host | ClaimSource::Connect(_));
     let literal = claim.name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     stated && !literal && !claim.name.is_empty()
 }

@@ -103,7 +103,7 @@ fn rooted(flow: &Conversation) -> Option<DirectorySign> {
             ClaimSource::Sni
             | ClaimSource::OuterSni
             | ClaimSource::Host
-            | ClaimSource::Connect
+            | ClaimSource::Connect(_)
             | ClaimSource::Certificate => return None,
         };
         let says = DirectorySays::Rooted { global_catalog };

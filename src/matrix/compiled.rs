@@ -8,6 +8,7 @@ use super::index::{Index, Played, as_index};
 use super::model::{
     Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Standing, Waiver,
 };
+use super::roles::PROXY;
 use super::site::Declared;
 
 /// Packs resolved against a site. The fields are for reading: the look-up is built from them once.
@@ -111,6 +112,13 @@ impl Matrix {
     pub(super) fn with_declared(mut self, declared: Declared) -> Self {
         self.declared = declared;
         self
+    }
+
+    /// The role of explicit proxies, where somebody may play it.
+    #[must_use]
+    pub fn proxy(&self) -> Option<RoleId> {
+        let place = self.roles.iter().position(|role| role.id == PROXY)?;
+        u32::try_from(place).ok().map(RoleId)
     }
 
     /// What is probably not meant as it stands in the site, one sentence each.

@@ -10,6 +10,9 @@ use super::model::{Role, RoleId};
 use super::pack::{DefaultPlayers, Pack, PackRole};
 use super::site::Site;
 
+/// The role of explicit proxies, which every site may list.
+pub(super) const PROXY: &str = "proxy";
+
 /// Every role of every pack, each once, audited packs first.
 pub(super) struct Cast<'pack> {
     parts: Vec<Part<'pack>>,
@@ -78,12 +81,20 @@ impl<'pack> Cast<'pack> {
             };
             roles.push(Role { id: part.role.id.clone(), title: part.role.title.clone(), addresses, names });
         }
+        roles.extend(self.proxies(site));
         let audited = roles.iter().zip(&self.parts).filter(|(_, part)| part.audited);
         let all: Vec<AddressRange> = audited.flat_map(|(role, _)| role.addresses.iter().cloned()).collect();
         for (number, compute) in computed {
             roles.get_mut(number).into_iter().for_each(|role| role.addresses = joined(compute(&all)));
         }
         roles
+    }
+
+    /// Explicit proxies, where the site lists some and no pack has the role: any product may be behind one.
+    fn proxies(&self, site: &Site) -> Option<Role> {
+        let bound = site.roles.iter().find(|bound| bound.id.text == PROXY && self.id(PROXY).is_none())?;
+        let Found::Listed(addresses, names) = split(bound.players.iter()) else { return None };
+        Some(Role { id: PROXY.to_owned(), title: "Explicit proxies".to_owned(), addresses, names })
     }
 
     /// Players of one role, or how they follow from the players of all audited packs.

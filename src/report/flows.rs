@@ -237,7 +237,7 @@ fn claimed(flow: &Conversation) -> Option<&str> {
     let Payload::Recognised(recognised) = &flow.payload else { return None };
     let rank = |source: ClaimSource| match source {
         ClaimSource::Sni => 0u8,
-        ClaimSource::Connect => 1,
+        ClaimSource::Connect(_) => 1,
         ClaimSource::Host => 2,
         ClaimSource::OuterSni => 3,
         ClaimSource::Certificate => 4,

@@ -18,7 +18,7 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
         ClaimSource::Sni => "SNI",
         ClaimSource::OuterSni => "outer SNI",
         ClaimSource::Host => "Host header",
-        ClaimSource::Connect => "CONNECT target",
+        ClaimSource::Connect(_) => "CONNECT target",
         ClaimSource::Certificate => "certificate",
         ClaimSource::RootDse | ClaimSource::CatalogRootDse => "directory root",
     }
@@ -113,6 +113,11 @@ pub(in crate::audit) fn declared_only(name: &str, by: Declarer) -> String {
     format!(
         "{by} gives this address for {name}; neither DNS nor the flow itself does, and `basis` says whether that is enough."
     )
+}
+
+pub(in crate::audit) fn relayed(name: &str, port: u16, flow: &Conversation) -> String {
+    let (proxy, at) = (flow.responder.address, frame(flow.first_frame));
+    format!("CONNECT {name}:{port} (flow from {at}) asks the proxy {proxy} for it, which looks the name up itself.")
 }
 
 pub(in crate::audit) fn told_another(claim: &Claim, other: IpAddr, dns: FrameRef, flow: FrameRef) -> String {
