@@ -248,7 +248,8 @@ mod said {
     #[test]
     fn an_activation_speaks_for_its_own_host() {
         let elsewhere = [10, 0, 0, 12];
-        let cases: [(&[&str], Option<(&str, [u8; 4])>, Option<&str>, (bool, usize)); 6] = [
+        type Case<'text> = (&'text [&'text str], Option<(&'text str, [u8; 4])>, Option<&'text str>, (bool, usize));
+        let cases: [Case<'_>; 6] = [
             (&["DC1", "10.0.0.11"], None, None, (true, 0)),
             (&["DC1"], Some(("dc1.corp.example", RESOLVER)), Some("dc1"), (true, 0)),
             (&["dc1.corp.example"], Some(("dc1.corp.example", RESOLVER)), Some("dc1.corp.example"), (true, 0)),
