@@ -187,6 +187,13 @@ mod said {
         let (verdict, audit) = audited(room, &["--hosts", "ours"], 3);
         assert_eq!((verdict.as_str(), audit["site"]["hosts"]["path"].as_str()), ("declared expected", Some("ours")));
         assert_eq!(audit["site"]["hosts"]["sha256"].as_str().map(str::len), Some(64));
+        let mut wire = Forged::default();
+        wire.connection((CLIENT, 50_000), (CLOUD, 443), &[], &[]);
+        fs::write(room.join("silent.pcap"), wire.pcap()).unwrap();
+        let words = ["audit", "-s", "site.toml", "--hosts", "ours", "silent.pcap", "--flows", "silent.csv", "-q"];
+        ran(room, &words, 3);
+        let log = fs::read_to_string(room.join("silent.csv")).unwrap();
+        assert!(log.contains(r#""graph.microsoft.com","declared","expected""#), "{log}");
         // The capture's own name is a comment; trusted, it speaks against the hello and accuses nobody.
         let (verdict, audit) = audited(room, &["--trust-names"], 3);
         assert_eq!((verdict.as_str(), audit["site"]["trusts_names"].as_bool()), (" unresolved", Some(true)));
@@ -215,7 +222,7 @@ mod said {
         fs::write(room.join("key"), "7".repeat(64)).unwrap();
         for declared in [&["--hosts", "ours"][..], &["--trust-names"]] {
             let (_, audit) = audited(room, &[declared, &["--redact", "key"]].concat(), 3);
-            let text = audit.to_string();
+            let text = audit.to_string() + &fs::read_to_string(room.join("f.csv")).unwrap();
             for word in ["secret", "graph.microsoft", "ours\"", "20.190.128.1"] {
                 assert!(!text.contains(word), "{word}: {audit:#}");
             }
