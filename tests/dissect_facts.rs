@@ -134,7 +134,7 @@ fn learnt(path: &Path) -> Facts {
                     found.insert(format!("sni {}", claim.name))
                 }
                 ClaimSource::Host => found.insert(format!("host {}", claim.name)),
-                ClaimSource::Connect
+                ClaimSource::Connect(_)
                 | ClaimSource::Certificate
                 | ClaimSource::RootDse
                 | ClaimSource::CatalogRootDse => false,

@@ -154,7 +154,7 @@ mod captures {
                 ClaimSource::Sni => "sni",
                 ClaimSource::OuterSni | ClaimSource::RivalSni => "outer",
                 ClaimSource::Host => "host",
-                ClaimSource::Connect => "connect",
+                ClaimSource::Connect(_) => "connect",
                 ClaimSource::Certificate => "certificate",
                 ClaimSource::RootDse | ClaimSource::CatalogRootDse => "root",
             };

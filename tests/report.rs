@@ -112,7 +112,7 @@ mod forms {
     }
 
     /// Keys that only some audits have.
-    const OPTIONAL: &[&str] = &["redaction", "since"];
+    const OPTIONAL: &[&str] = &["hosts", "redaction", "since", "trusts_names"];
 
     /// Holds `value` against the part of the schema that names objects and their keys.
     fn fits(schema: &Value, part: &Value, value: &Value, place: &str) {

@@ -5,10 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::declared::Declarer;
 use super::evidence;
 use super::grade::Pen;
 use super::judge::Judge;
 use super::model::{InterfaceEntry, Kind, NameEntry, PortEntry, Verdict};
+use super::own_names::Whose;
+use super::payload::Certified;
 use super::verdict::Judgement;
 use super::{payload, time, words};
 use crate::dissect::rpc::interface_name;
@@ -89,7 +92,10 @@ struct Known<'audit> {
     /// Where the first flow that claims it says so.
     stated: Option<FrameRef>,
     told: bool,
+    declared: Option<Declarer>,
     agreed: bool,
+    /// Where a server showed a certificate with the name.
+    certified: Option<FrameRef>,
     raced: Option<FrameRef>,
     flows: Flows,
 }
@@ -159,6 +165,8 @@ fn claims<'audit>(
         one.claim.get_or_insert(claim.source);
         one.stated.get_or_insert(flow.claimed.unwrap_or(flow.first_frame));
         one.agreed |= is_bound(&claim.name);
+        one.certified = one.certified.or_else(|| certificate(flow, &claim.name));
+        one.declared = one.declared.or(sources.judge.evidence.names.declared.by(&claim.name, address));
         one.told |= borne.told.iter().any(|binding| binding.name == claim.name);
         if judgement.verdict.kind == Some(Kind::WrongName) {
             one.flows.against(|| sources.reason(flow));
@@ -166,9 +174,23 @@ fn claims<'audit>(
     }
     if borne.claims.is_empty() && borne.rivals.is_empty() {
         for binding in &borne.bound {
-            known.entry((flow.originator.address, &binding.name, Some(address))).or_default().flows.add(flow);
+            let one = known.entry((flow.originator.address, &binding.name, Some(address))).or_default();
+            one.flows.add(flow);
+            one.certified = one.certified.or_else(|| certificate(flow, &binding.name));
+        }
+        let declared = &sources.judge.evidence.names.declared;
+        for name in declared.names(address).filter(|_| borne.bound.is_empty()) {
+            let one = known.entry((flow.originator.address, name, Some(address))).or_default();
+            one.flows.add(flow);
+            one.declared = declared.by(name, address);
         }
     }
+}
+
+/// The frame in which the server of this flow shows a certificate with the name.
+fn certificate(flow: &Conversation, name: &str) -> Option<FrameRef> {
+    let (says, frame) = payload::certified(flow, name)?;
+    (says == Certified::Bears).then_some(frame)
 }
 
 fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known: &Known<'_>) -> NameEntry {
@@ -178,18 +200,21 @@ fn entry(observation: &Observation, (client, name, address): NameKey<'_>, known:
         _ if known.agreed => Basis::Agreed.name(),
         (Some(_), _) => Basis::Dns.name(),
         (None, Some(_)) if known.told => Basis::Dns.name(),
+        (None, _) if known.declared.is_some() => Basis::Declared.name(),
         (None, Some(_)) => Basis::Sni.name(),
         (None, None) => words::PROVES_NOTHING,
     };
     let frames = answer.into_iter().flat_map(|answer| [answer.question, answer.answer]);
-    let frames = frames.chain(known.raced).chain(known.stated);
+    let frames = frames.chain(known.raced).chain(known.stated).chain(known.certified);
+    let how = words::name_known(answer, known.claim, known.told, known.declared);
+    let how = if known.certified.is_some() { words::and_certificate(&how) } else { how };
     let (first, last) = known.flows.times();
     NameEntry {
         client: client.to_string(),
         name: name.to_owned(),
         address: address.map(|address| address.to_string()),
         strength: strength.to_owned(),
-        how: words::name_known(answer, known.claim, known.told),
+        how,
         resolver: answer.map(|answer| answer.resolver.to_string()),
         from: answer.map(|answer| time::text(answer.from)),
         until: known.until.map(time::text),
@@ -229,16 +254,21 @@ pub(super) fn ports(sources: &Sources<'_>) -> Bounded<PortEntry> {
     let mut known: BTreeMap<(IpAddr, IpAddr, u16), Port<'_>> = BTreeMap::new();
     let mut announcements: Vec<&Announcement> = sources.observation.announcements.iter().collect();
     announcements.sort_by(|a, b| {
-        (a.at, a.frame, a.by, &a.interface, a.elsewhere).cmp(&(b.at, b.frame, b.by, &b.interface, b.elsewhere))
+        let places = (a.at, a.frame, a.by, &a.interface).cmp(&(b.at, b.frame, b.by, &b.interface));
+        places.then_with(|| (a.elsewhere, &a.host).cmp(&(b.elsewhere, &b.host)))
     });
     for told in announcements {
         if !sources.judge.scope.covers_addresses(told.client, told.server) {
             continue;
         }
         let port = known.entry((told.client, told.server, told.port)).or_default();
-        match told.elsewhere {
-            Some(other) => port.flows.against(|| words::speaks_for_another(other, told.frame)),
-            None => {
+        match (sources.judge.evidence.own_names.whose(told), &told.host) {
+            (Whose::Unknown, host) => {
+                let host = host.as_deref().unwrap_or_default();
+                port.flows.against(|| words::speaks_for_a_stranger(host, told.frame));
+            }
+            (Whose::Another(other), _) => port.flows.against(|| words::speaks_for_another(other, told.frame)),
+            (Whose::Own, _) => {
                 let _ = port.by.get_or_insert((told.by, told.at, told.frame));
             }
         }
@@ -278,7 +308,9 @@ fn attribute<'audit>(
     }
     let proved = match judgement.verdict.basis {
         Some(basis @ (Basis::Bind | Basis::Announced | Basis::Range)) => Some(basis),
-        Some(Basis::Agreed | Basis::Dns | Basis::Sni | Basis::Payload | Basis::Address) | None => None,
+        Some(Basis::Agreed | Basis::Dns | Basis::Declared | Basis::Sni | Basis::Payload | Basis::Address) | None => {
+            None
+        }
     };
     let weak = (judgement.verdict.verdict == Verdict::Unresolved).then_some(Basis::Range);
     port.grade = port.grade.into_iter().chain(proved.or(weak)).min();

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::grade::Pen;
 use super::group::{Group, group};
 use super::model::{AtomResult, Finding, NextStep, RowResult, RowStatus, Verdict};
+use super::own_names::Whose;
 use super::rows::Rows;
 use super::verdict::Judgement;
 use super::waivers::Hit;
@@ -182,11 +183,11 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
     told.collect()
 }
 
-/// Endpoint mappers that name another host than themselves: that is no knowledge, it is a lead astray.
+/// Endpoint mappers and activations that name another host than themselves: that is no knowledge, it is a lead astray.
 fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
     let mut groups: BTreeMap<(IpAddr, IpAddr, IpAddr), Vec<&Announcement>> = BTreeMap::new();
     for announcement in &rows.observation.announcements {
-        let Some(elsewhere) = announcement.elsewhere else { continue };
+        let Whose::Another(elsewhere) = rows.judge.evidence.own_names.whose(announcement) else { continue };
         if rows.judge.scope.covers_addresses(announcement.client, announcement.server) {
             let key = (announcement.server, announcement.client, elsewhere);
             groups.entry(key).or_default().push(announcement);

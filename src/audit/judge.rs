@@ -5,7 +5,8 @@
 use super::attributions::Sources;
 use super::grade::Pen;
 use super::model::{
-    Answer, Audit, Fitting, FlowVerdict, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict, WaiverResult,
+    Answer, Audit, Fitting, FlowVerdict, HostsEntry, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict,
+    WaiverResult,
 };
 use super::rows::Rows;
 use super::scope::Scope;
@@ -165,11 +166,17 @@ fn site(matrix: &Matrix) -> SiteEntry {
         path,
         sha256,
         since: None,
+        hosts: matrix.declared.hosts.as_ref().map(hosts),
+        trusts_names: matrix.declared.trusts_captures,
         vantage: matrix.vantage.and_then(role_id).unwrap_or_else(|| words::MIRROR.to_owned()),
         subject: role_id(matrix.subject).unwrap_or_default(),
         roles: matrix.roles.iter().map(players).collect(),
         features: matrix.features.iter().cloned().collect(),
     }
+}
+
+fn hosts(hosts: &crate::matrix::Hosts) -> HostsEntry {
+    HostsEntry { path: hosts.path.clone(), sha256: hosts.sha256.clone() }
 }
 
 fn packs(matrix: &Matrix) -> Vec<PackEntry> {

@@ -13,7 +13,7 @@ pub struct NameEntry {
     pub name: String,
     /// The address that bore it; none when contradicting answers left none.
     pub address: Option<String>,
-    /// `agreed`, `dns` or `sni` as in the flow log; `none` when it proves nothing.
+    /// `agreed`, `dns`, `declared` or `sni` as in the flow log; `none` when it proves nothing.
     pub strength: String,
     /// Who said so: the DNS server that answered, the flow's own hello, or both.
     pub how: String,
@@ -33,6 +33,15 @@ pub struct NameEntry {
     pub contradictions: Vec<String>,
     /// Question, answer, and the first flow that went by it.
     pub evidence: Vec<EvidenceRef>,
+}
+
+/// A hosts file, as used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostsEntry {
+    /// Its path.
+    pub path: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
 }
 
 /// A DCE/RPC interface on a port.

@@ -3,6 +3,7 @@
 
 mod attributions;
 mod continuity;
+mod declared;
 mod diff;
 mod errors;
 mod evidence;
@@ -17,9 +18,11 @@ mod model;
 mod names;
 mod nearest;
 mod next;
+mod own_names;
 mod payload;
 mod precedents;
 mod quality;
+mod relays;
 mod rows;
 mod rpc;
 mod scope;
@@ -37,9 +40,9 @@ pub use diff::{Diff, Fate, FindingChange, RowChange, Side};
 pub use explain::{Cell, Change, ConsideredRow, Documents, Explanation, explain};
 pub use judge::{Judged, judge};
 pub use model::{
-    Answer, AtomResult, Audit, ClockStepEntry, EvidenceRef, Finding, FirewallRequest, Fitting, FlowVerdict, InputEntry,
-    InterfaceEntry, Kind, LossWindow, NameEntry, NextStep, OutageEntry, PackEntry, PeerResult, PortEntry, Quality,
-    Redaction, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
+    Answer, AtomResult, Audit, ClockStepEntry, EvidenceRef, Finding, FirewallRequest, Fitting, FlowVerdict, HostsEntry,
+    InputEntry, InterfaceEntry, Kind, LossWindow, NameEntry, NextStep, OutageEntry, PackEntry, PeerResult, PortEntry,
+    Quality, Redaction, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
 pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::continuity::{ClockStepEntry, LossWindow, OutageEntry};
-pub use super::known::{InterfaceEntry, NameEntry, PortEntry};
+pub use super::known::{HostsEntry, InterfaceEntry, NameEntry, PortEntry};
 pub use super::terms::{Fitting, FlowVerdict, Kind, RowStatus, Verdict};
 
 /// The answer in one word.
@@ -78,6 +78,12 @@ pub struct SiteEntry {
     /// Since when it is in force, where a watch has read it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+    /// The hosts file whose names count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<HostsEntry>,
+    /// Whether the names that captures themselves hold count like a hosts file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusts_names: bool,
     /// Where the capture was taken.
     pub vantage: String,
     /// The role under audit.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::declared::Declared;
 use super::grade::{Grade, Graded};
 use super::model::Kind;
 use super::verdict::Case;
@@ -25,12 +26,16 @@ pub(super) struct Names<'audit> {
     told: BTreeMap<IpAddr, Vec<&'audit Binding>>,
     /// At a mirror, names for which contradicting answers came to anybody.
     raced: BTreeMap<&'audit str, &'audit Resolution>,
+    /// Names of hosts that the site lists: they play no role by them.
+    of_listed: Vec<&'audit Binding>,
     /// Answers of servers that the site does not let the client ask.
     refused: Vec<&'audit Binding>,
     /// Times of which not every answer was kept.
     gaps: &'audit [NameGap],
     /// By client, what was asked for and answered, where the capture cut the answer.
     cut: BTreeMap<IpAddr, Vec<&'audit Resolution>>,
+    /// What the user says, and whom he trusts to say.
+    pub(super) declared: Declared<'audit>,
 }
 
 /// What is known of the names of one flow's responder.
@@ -45,20 +50,25 @@ pub(super) struct Borne<'audit> {
     pub(super) told: Vec<&'audit Binding>,
     /// Bindings that had to make room for others before the flow began, and that nothing replaced.
     pushed_out: Vec<&'audit Binding>,
+    /// Names that are only declared.
+    declared: Vec<&'audit str>,
 }
 
 impl<'audit> Names<'audit> {
     /// Sorts out which bindings count: from an allowed resolver, to an address that is nobody else's.
-    pub(super) fn new(observation: &'audit Observation, matrix: &Matrix) -> Self {
+    pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
         let mut allowed = BTreeMap::new();
-        let mut names = Self { gaps: &observation.name_gaps, ..Self::default() };
+        let declared = Declared::new(observation, matrix);
+        let mut names = Self { gaps: &observation.name_gaps, declared, ..Self::default() };
         let mirror = matrix.vantage.is_none();
         for binding in &observation.bindings {
             let pair = (binding.client, binding.resolver);
             let answers = *allowed.entry(pair).or_insert_with(|| may_resolve(matrix, pair.0, pair.1));
             if !answers {
                 names.refused.push(binding);
-            } else if !matrix.lists_host(binding.address) {
+            } else if matrix.lists_host(binding.address) {
+                names.of_listed.push(binding);
+            } else {
                 // No DNS answer renames a host that the site lists; a named peer may well live in a network.
                 names.by_address.entry((binding.client, binding.address)).or_default().push(binding);
                 names.by_name.entry((binding.client, &binding.name)).or_default().push(binding);
@@ -90,14 +100,19 @@ impl<'audit> Names<'audit> {
         asked.map(|asked| asked.name.as_str())
     }
 
-    /// Whether no binding counts: then a flow has the names that it states, and no other.
+    /// Whether nothing gives a name: then a flow has the names that it states, and no other.
     pub(super) fn is_silent(&self) -> bool {
-        self.by_address.is_empty()
+        self.by_address.is_empty() && self.declared.is_silent()
     }
 
     /// Every binding that counts.
     pub(super) fn believed(&self) -> impl Iterator<Item = &'audit Binding> {
         self.by_name.values().flatten().copied()
+    }
+
+    /// Every binding of a host that the site lists, from an allowed resolver.
+    pub(super) fn of_listed(&self) -> impl Iterator<Item = &'audit Binding> {
+        self.of_listed.iter().copied()
     }
 
     /// Every binding that does not, because of who answered.
@@ -123,8 +138,9 @@ impl<'audit> Names<'audit> {
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
         let rivals = all.iter().filter(|claim| claim.source == ClaimSource::RivalSni).collect();
+        let declared = self.declared.names(flow.responder.address).collect();
         if self.by_address.is_empty() {
-            return Borne { bound: Vec::new(), claims, rivals, told: Vec::new(), pushed_out: Vec::new() };
+            return Borne { bound: Vec::new(), claims, rivals, told: Vec::new(), pushed_out: Vec::new(), declared };
         }
         let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
         let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
@@ -133,13 +149,13 @@ impl<'audit> Names<'audit> {
         let list = self.by_address.get(&(flow.originator.address, flow.responder.address));
         let went = list.into_iter().flatten().copied().filter(|b| b.is_pushed_out(flow.first));
         let pushed_out = went.filter(|gone| bound.iter().all(|known| known.name != gone.name)).collect();
-        Borne { bound, claims, rivals, told, pushed_out }
+        Borne { bound, claims, rivals, told, pushed_out, declared }
     }
 
     /// What DNS and the flow itself say together about `name`. What had to make room or was not kept could
     /// have supported the row or spoken against it.
     pub(super) fn grade(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
-        let graded = self.grade_known(name, case, minimum);
+        let graded = with_certificate(name, case, self.grade_known(name, case, minimum));
         if let Some(gone) = case.borne.pushed_out.iter().find(|gone| gone.name == name) {
             return Graded::undecided(case.pen.write(|| words::pushed_out(name, gone.answer)));
         }
@@ -176,7 +192,7 @@ impl<'audit> Names<'audit> {
             }
             (Some(bound), None) => unclaimed(bound, case, minimum),
             (None, Some(claim)) => self.unbound(claim, case, minimum),
-            (None, None) => Graded::absent(),
+            (None, None) => self.declared.alone(name, case, minimum),
         }
     }
 
@@ -203,14 +219,15 @@ impl<'audit> Names<'audit> {
         let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
         if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
             let reason = pen.write(|| words::stale(claim, flow.first.since(stale.until), stale.answer));
-            return Graded::at_least(minimum, Basis::Sni, reason);
+            return self.declared.weigh(claim, case, minimum, Graded::at_least(minimum, Basis::Sni, reason));
         }
         // This client knew the name by other addresses at this very time: the claim is not cold cache.
         if let Some(elsewhere) = given.iter().find(|binding| binding.holds(flow.first)) {
             let reason = pen.write(|| words::claim_elsewhere(claim, elsewhere.address, elsewhere.answer, frame));
             return Graded::against(Kind::WrongName, reason);
         }
-        Graded::at_least(minimum, Basis::Sni, pen.write(|| words::claim_only(claim, frame)))
+        let claimed = Graded::at_least(minimum, Basis::Sni, pen.write(|| words::claim_only(claim, frame)));
+        self.declared.weigh(claim, case, minimum, claimed)
     }
 }
 
@@ -218,13 +235,35 @@ impl<'audit> Borne<'audit> {
     /// Every name borne or claimed, sorted.
     pub(super) fn names(&self) -> Vec<&'audit str> {
         let known = self.bound.iter().chain(&self.pushed_out);
-        let bound = known.map(|binding| binding.name.as_str());
+        let bound = known.map(|binding| binding.name.as_str()).chain(self.declared.iter().copied());
         let stated = self.claims.iter().chain(&self.rivals).map(|claim| claim.name.as_str());
         let mut names: Vec<&str> = bound.chain(stated).collect();
         names.sort_unstable();
         names.dedup();
         names
     }
+
+    /// Whether neither DNS nor the flow itself gives a name; one that is only declared may be another's.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.bound.is_empty() && self.pushed_out.is_empty() && self.claims.is_empty() && self.rivals.is_empty()
+    }
+
+    /// Names that DNS gave to the address and that prove nothing: to others, or so long ago that they went.
+    pub(super) fn heard(&self) -> impl Iterator<Item = &'audit str> {
+        self.told.iter().chain(&self.pushed_out).map(|binding| binding.name.as_str())
+    }
+}
+
+/// Adds what the server's certificate says of the name. Nobody checked who signed it, and a server that does not
+/// know a name shows the certificate of another, so it proves nothing and speaks against nothing: if it did, the
+/// loss of its packets could clear the flow.
+fn with_certificate(name: &str, case: &Case<'_>, graded: Graded) -> Graded {
+    let (Grade::Fits(_) | Grade::Undecided) = graded.grade else { return graded };
+    let add = || match payload::certified(case.flow, name) {
+        Some((certified, frame)) => format!("{} {}", graded.reason, words::certified(certified, frame)),
+        None => graded.reason.clone(),
+    };
+    Graded { reason: case.pen.write(add), ..graded }
 }
 
 /// DNS gave the name, and the flow does not repeat it.
@@ -236,8 +275,8 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
         // One address, several names, and the flow says which of the others it means.
         return Graded::absent();
     }
-    let spoken = borne.claims.iter().chain(&borne.rivals);
-    if let Some(claim) = spoken.into_iter().find(|claim| claim.source != ClaimSource::Connect) {
+    let mut spoken = borne.claims.iter().chain(&borne.rivals);
+    if let Some(claim) = spoken.find(|claim| !matches!(claim.source, ClaimSource::Connect(_))) {
         let reason = pen.write(|| words::claim_against_dns(claim, &bound.name, bound.answer, words::stated_in(flow)));
         return Graded::against(Kind::WrongName, reason);
     }
@@ -278,7 +317,7 @@ fn by_outer_name(outer: &Claim, bound: &Binding, case: &Case<'_>, minimum: Basis
 
 /// A `Host: 10.1.2.3` is not a name, and an outer server name is the provider's.
 fn is_strong(claim: &Claim) -> bool {
-    let stated = matches!(claim.source, ClaimSource::Sni | ClaimSource::Host | ClaimSource::Connect);
+    let stated = matches!(claim.source, ClaimSource::Sni | ClaimSource::Host | ClaimSource::Connect(_));
     let literal = claim.name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     stated && !literal && !claim.name.is_empty()
 }

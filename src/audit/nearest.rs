@@ -235,7 +235,7 @@ pub(super) fn nameless<'m>(evidence: &'m Evidence<'_>, case: &'m Case<'_>) -> im
         stranger
             && usable
             && plays(case.originator, &row.from)
-            && if responder.names.is_empty() {
+            && if case.borne.is_nameless() {
                 goes_by_name(matrix, row)
             } else {
                 cut.iter().any(|name| means(matrix, row, name))

@@ -3,10 +3,11 @@
 //! missed the documented application.
 
 use super::words;
+use crate::dissect::tls::MOST_NAMES;
 use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
 use crate::flow::{Conversation, DirectionBasis, Outcome};
 use crate::matrix::Atom;
-use crate::wire::Transport;
+use crate::wire::{FrameRef, Transport};
 
 /// What the bytes say about an atom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,31 @@ pub(super) fn recognised(flow: &Conversation) -> Option<&Recognised> {
         Payload::Recognised(recognised) => Some(recognised),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     }
+}
+
+/// What the certificate of a server says of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certified<'flow> {
+    /// It bears the name.
+    Bears,
+    /// It bears other names: the first of them, and how many more.
+    BearsOthers(&'flow str, usize),
+}
+
+/// What the certificate of the server says of `name`, and in which frame, where TLS 1.2 or older shows it. Only
+/// alternative names count, the common name does not, and a wildcard stands for one label (RFC 9525 section 6.3).
+pub(super) fn certified<'flow>(flow: &'flow Conversation, name: &str) -> Option<(Certified<'flow>, FrameRef)> {
+    let frame = flow.certified?;
+    let claims = recognised(flow)?.claims.iter();
+    let mut names = claims.filter(|claim| claim.source == ClaimSource::Certificate).map(|claim| claim.name.as_str());
+    let parent = name.split_once('.').map(|(_, parent)| parent);
+    let bears = |own: &str| own == name || own.strip_prefix("*.").is_some_and(|own| Some(own) == parent);
+    let (first, more) = (names.clone().next()?, names.clone().count().saturating_sub(1));
+    if names.any(bears) {
+        return Some((Certified::Bears, frame));
+    }
+    // Of a certificate with more names not all were kept.
+    (more.saturating_add(1) < MOST_NAMES).then_some((Certified::BearsOthers(first, more), frame))
 }
 
 /// Whether the captured start of a TCP connection is bytes that no recogniser knows.

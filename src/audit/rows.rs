@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::continuity::{self, Attention};
 use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
+use super::relays::Detours;
 use super::tally::Tally;
 use super::verdict::{Doubts, Judgement};
 use super::{lookups, words};
@@ -26,6 +27,8 @@ pub(super) struct Rows<'audit> {
     folded: bool,
     /// How long the capture looked without a break.
     attention: Attention,
+    /// Flows that may carry to a proxy what rows miss.
+    detours: Detours<'audit>,
 }
 
 impl<'audit> Rows<'audit> {
@@ -35,8 +38,12 @@ impl<'audit> Rows<'audit> {
         let folded = observation.counters.folded_flows > 0;
         let attention = continuity::attention(observation);
         let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
-        let mut rows = Self { judge, observation, tallies, nameless, folded, attention };
+        let detours = Detours::default();
+        let mut rows = Self { judge, observation, tallies, nameless, folded, attention, detours };
         for (flow, judgement) in observation.flows.iter().zip(judged) {
+            if judgement.verdict.atoms.is_empty() {
+                rows.detours.add(flow);
+            }
             for id in judgement.verdict.atoms.iter() {
                 let Some(atom) = matrix.atom(*id) else { continue };
                 rows.tallies.entry(*id).or_default().add(matrix, atom, flow);
@@ -148,6 +155,19 @@ impl<'audit> Rows<'audit> {
             return found;
         }
         let doubt = self.nameless.get(&id).copied().unwrap_or(0);
+        let (status, reason) = self.untouched(row, doubt);
+        let detour = self.detours.of(self.matrix(), row);
+        (
+            status,
+            match detour {
+                Some(detour) => format!("{reason} {detour}"),
+                None => reason,
+            },
+        )
+    }
+
+    /// What it means that nothing of the row was seen.
+    fn untouched(&self, row: &Row, doubt: u64) -> (RowStatus, String) {
         let span = super::span(self.observation);
         match row.need {
             Need::Optional => (RowStatus::Idle, words::idle(doubt)),

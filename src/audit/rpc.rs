@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::grade::Graded;
 use super::model::Kind;
+use super::own_names::{OwnNames, Whose};
 use super::payload::{self, Bytes};
 use super::verdict::Case;
 use super::words;
@@ -25,10 +26,11 @@ pub(super) struct Announced<'audit> {
 }
 
 impl<'audit> Announced<'audit> {
-    /// Indexes the announcements. One that speaks for another host teaches nothing.
-    pub(super) fn new(observation: &'audit Observation) -> Self {
+    /// Indexes the announcements. One that speaks for another host teaches nothing, nor does one for a host of
+    /// which nobody knows that it is this server.
+    pub(super) fn new(observation: &'audit Observation, own: &OwnNames<'_>) -> Self {
         let mut ports: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for announcement in observation.announcements.iter().filter(|a| a.elsewhere.is_none()) {
+        for announcement in observation.announcements.iter().filter(|told| own.whose(told) == Whose::Own) {
             let key = (announcement.client, announcement.server, announcement.port);
             ports.entry(key).or_default().push(announcement);
         }

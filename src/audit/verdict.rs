@@ -7,10 +7,11 @@ use super::grade::{Grade, Graded, Pen};
 use super::model::{Fitting, FlowVerdict, Kind, Verdict};
 use super::names::{Borne, Names};
 use super::nearest::Nearest;
+use super::own_names::OwnNames;
 use super::payload::{self, Bytes};
 use super::precedents::Precedents;
 use super::rpc::Announced;
-use super::{nearest, waivers, words};
+use super::{nearest, relays, waivers, words};
 use crate::flow::{Conversation, DirectionBasis};
 use crate::ledger::Observation;
 use crate::matrix::{AtomId, Basis, Binding, Direction, Facts, Match, Matrix, Peer, Played, RowId, Standing};
@@ -21,6 +22,8 @@ pub(super) struct Evidence<'audit> {
     pub(super) matrix: &'audit Matrix,
     pub(super) names: Names<'audit>,
     pub(super) announced: Announced<'audit>,
+    /// Whose the hosts are that announcements name.
+    pub(super) own_names: OwnNames<'audit>,
     pub(super) nearest: Nearest,
     precedents: Precedents,
 }
@@ -28,10 +31,13 @@ pub(super) struct Evidence<'audit> {
 impl<'audit> Evidence<'audit> {
     /// What `observation` holds of names and announced ports, for this matrix.
     pub(super) fn new(observation: &'audit Observation, matrix: &'audit Matrix) -> Self {
+        let names = Names::new(observation, matrix);
+        let own_names = OwnNames::new(observation, matrix, &names);
         Self {
             matrix,
-            names: Names::new(observation, matrix),
-            announced: Announced::new(observation),
+            announced: Announced::new(observation, &own_names),
+            own_names,
+            names,
             nearest: Nearest::default(),
             precedents: Precedents::default(),
         }
@@ -40,17 +46,19 @@ impl<'audit> Evidence<'audit> {
     /// Brings a flow before `court`: who its ends are, by which names, and which roles they play.
     pub(super) fn hear<T>(&self, flow: &Conversation, pen: Pen, court: impl FnOnce(&Case<'_>) -> T) -> T {
         let borne = self.names.of(flow);
-        let responder = borne.names();
+        let relayed = relays::relayed(self.matrix, flow, &borne.bound);
+        let responder = relayed.map_or_else(|| borne.names(), |(name, _)| vec![name]);
         let known = self.names.known(flow.responder.address, flow.originator.address, flow.first);
         let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
         let facts = Facts {
             originator: Peer { address: flow.originator.address, names: &originator },
             responder: Peer { address: flow.responder.address, names: &responder },
             transport: flow.transport,
-            port: flow.responder.port,
+            port: relayed.map_or(flow.responder.port, |(_, port)| port),
         };
+        let is_relayed = relayed.is_some();
         let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
-        court(&Case { flow, facts, originator: &originator, responder: &responder, borne: &borne, pen })
+        court(&Case { flow, facts, originator: &originator, responder: &responder, borne: &borne, is_relayed, pen })
     }
 }
 
@@ -62,6 +70,8 @@ pub(super) struct Case<'case> {
     pub(super) originator: &'case Played<'case>,
     pub(super) responder: &'case Played<'case>,
     pub(super) borne: &'case Borne<'case>,
+    /// It goes to a proxy of this site, and `facts` are those of what it asks the proxy for.
+    pub(super) is_relayed: bool,
     pub(super) pen: Pen,
 }
 
@@ -112,6 +122,7 @@ fn by_evidence(evidence: &Evidence<'_>, case: &Case<'_>) -> Judgement {
     let graded: Vec<(AtomId, Graded)> = super::matches(matrix, &case.facts)
         .iter()
         .filter(|found| is_live(matrix, found.atom))
+        .filter(|found| !case.is_relayed || matches!(found.responder, Binding::Name(_)))
         .map(|found| (found.atom, grade(evidence, case, found)))
         .filter(|(_, graded)| graded.grade != Grade::Absent)
         .collect();
@@ -158,6 +169,11 @@ fn grade(evidence: &Evidence<'_>, case: &Case<'_>, found: &Match) -> Graded {
     let (flow, pen) = (case.flow, case.pen);
     let Some(atom) = evidence.matrix.atom(found.atom) else { return Graded::absent() };
     let minimum = evidence.matrix.minimum;
+    if case.is_relayed {
+        let name = case.facts.responder.names.first().copied().unwrap_or_default();
+        let reason = pen.write(|| words::relayed(name, case.facts.port, flow));
+        return doubt(evidence.matrix, case, found, Graded::at_least(minimum.name, Basis::Dns, reason));
+    }
     let bytes = if atom.announced { Bytes::Silent } else { payload::compare(flow, atom) };
     if let Bytes::Contradict(seen) = bytes {
         let fits = names_fit(evidence, case, found);

@@ -207,7 +207,7 @@ impl Reader {
         }
     }
 
-    /// Says what the capturing system reported as lost.
+    /// Says what the capturing system reported as lost, and which names the file gives to addresses.
     pub(super) fn tell_losses(&self, input: &mut Input) {
         match &self.format {
             Format::Pcap(_) => {}
@@ -215,6 +215,7 @@ impl Reader {
                 input.reported_drops = pcapng.reported_drops();
                 input.interface_drops = pcapng.interface_drops();
                 input.losses = pcapng.losses().clone();
+                input.declared = pcapng.names().to_vec();
             }
         }
     }

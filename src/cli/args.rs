@@ -123,6 +123,12 @@ pub struct SiteArguments {
     /// Explain nothing: whatever the matrix does not list is unexpected
     #[arg(long)]
     pub no_baseline: bool,
+    /// Names of addresses in the format of /etc/hosts, for what no DNS answer in the capture names
+    #[arg(long, value_name = "FILE")]
+    pub hosts: Option<PathBuf>,
+    /// Take the names that a pcapng file itself gives to addresses for as good as a hosts file
+    #[arg(long)]
+    pub trust_names: bool,
 }
 
 /// Forms of the audit.

@@ -21,7 +21,7 @@ use super::sandbox::{self, Needs};
 use crate::audit::{Judged, judge};
 use crate::capture::{self, Capture, CaptureError, Inputs};
 use crate::ledger::{self, Input, InputState, Ledger, Observation};
-use crate::matrix::Matrix;
+use crate::matrix::{Declared, Matrix};
 use crate::report::bundle::SecretKey;
 use crate::report::flows::{self, Form};
 use crate::wire::Timestamp;
@@ -42,7 +42,7 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     let key = evidence::ready(&arguments.evidence, &arguments.captures)?;
     let form = arguments.flows.as_deref().map(flow_form).transpose()?;
     let site = options::site(&arguments.site)?;
-    let matrix = Matrix::load(&site)?;
+    let mut matrix = Matrix::load(&site)?;
     if !arguments.look.quiet {
         matrix.warnings().iter().for_each(|warning| exit::say(&format!("note: {warning}")));
     }
@@ -58,6 +58,10 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     // From here on every form is written from what is hidden already: none can leak.
     let hidden = hiding.map(|key| redaction::of_audit(&key, &observation, &judged)).transpose()?;
     let (seen, shown) = hidden.as_ref().map_or((&observation, &judged), |(seen, shown)| (seen, shown));
+    if hidden.is_some() {
+        // They are the site's own; the flow log shall not look its names up in them.
+        matrix.declared = Declared::default();
+    }
     let log = arguments.flows.as_deref().zip(form);
     let flows_whole =
         log.is_none_or(|(path, form)| write_one(path, |out| flows::write(out, form, seen, &shown.flows, &matrix)));

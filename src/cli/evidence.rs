@@ -105,8 +105,15 @@ pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Res
         bundle.add(LEFT_OUT, |out| out.write_all(WHY_LEFT_OUT.as_bytes()))?;
         let command = ["flowaudit", "audit", "--redact", "KEYFILE"].map(str::to_owned).to_vec();
         let redaction = Some(redaction.key.clone());
-        let predicate =
-            Predicate { tool: audit.tool.clone(), command, inputs, packs: Vec::new(), site: None, redaction };
+        let predicate = Predicate {
+            tool: audit.tool.clone(),
+            command,
+            inputs,
+            packs: Vec::new(),
+            site: None,
+            hosts: None,
+            redaction,
+        };
         return bundle.seal(predicate, signer);
     }
     let packs = add_packs(&mut bundle, made)?;
@@ -117,11 +124,18 @@ pub fn write(target: &Path, made: &Made<'_>, key: Option<&SecretKey>) -> io::Res
         }
         None => None,
     };
+    let hosts = match &made.site.declared.hosts {
+        Some(hosts) => {
+            bundle.add(HOSTS, |out| out.write_all(hosts.source.text.as_bytes()))?;
+            Some(SiteMember { member: HOSTS.to_owned(), path: hosts.path.clone() })
+        }
+        None => None,
+    };
     let options = capture_options(made.arguments, &Arc::default());
     let again = packets::Again { inputs: made.inputs, options: &options };
     bundle.add(PACKETS, |out| packets::write(out, &again, made.seen, made.judged))?;
     let command = command(made.arguments);
-    let predicate = Predicate { tool: audit.tool.clone(), command, inputs, packs, site, redaction: None };
+    let predicate = Predicate { tool: audit.tool.clone(), command, inputs, packs, site, hosts, redaction: None };
     bundle.seal(predicate, signer)
 }
 
@@ -194,7 +208,7 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
         outputs: _,
         look: _,
     } = arguments;
-    let SiteArguments { site, role, vantage, pack, baseline, no_baseline } = site;
+    let SiteArguments { site, role, vantage, pack, baseline, no_baseline, hosts, trust_names } = site;
     let mut words: Vec<String> = vec!["flowaudit".to_owned(), "audit".to_owned()];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     site.iter().for_each(|site| add("--site", site.display().to_string()));
@@ -202,11 +216,15 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
     vantage.iter().for_each(|vantage| add("--vantage", vantage.clone()));
     pack.iter().for_each(|pack| add("--pack", pack.clone()));
     baseline.iter().for_each(|pack| add("--baseline", pack.clone()));
+    hosts.iter().for_each(|hosts| add("--hosts", hosts.display().to_string()));
     filter.iter().for_each(|filter| add("--filter", filter.clone()));
     from.iter().for_each(|time| add("--from", time.to_string()));
     to.iter().for_each(|time| add("--to", time.to_string()));
     if *no_baseline {
         words.push("--no-baseline".to_owned());
+    }
+    if *trust_names {
+        words.push("--trust-names".to_owned());
     }
     words.push("--".to_owned());
     words.extend(captures.iter().map(|path| path.display().to_string()));
@@ -258,5 +276,6 @@ the findings, the packs and the site. The manifest names the captures by the SHA
 Whoever holds the key turns the audit back: flowaudit report audit.json --reveal KEYFILE
 ";
 const SITE: &str = "site.toml";
+const HOSTS: &str = "hosts";
 const PACKETS: &str = "findings.pcapng";
 const PASSWORD: &str = "FLOWAUDIT_PASSWORD";

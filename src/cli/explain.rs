@@ -131,6 +131,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
         first_frame: FrameRef { input: 0, number: 0 },
         decided: None,
         claimed: None,
+        certified: None,
         payload,
         ambiguous: false,
         truncated: false,

@@ -1,5 +1,5 @@
 //! Arguments in, what they mean here out: the site as file and options make it, and how the page
-//! looks on this terminal. Reads the site file, nothing else.
+//! looks on this terminal. Reads the site file and the hosts file, nothing else.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anstream::ColorChoice;
 
 use super::args::{Color, LookArguments, PageArguments, SiteArguments};
 use super::exit::Failure;
-use crate::matrix::Site;
+use crate::matrix::{Hosts, Site};
 use crate::report::terminal::{Detail, Look};
 
 /// The site of the file, changed by the options.
@@ -39,6 +39,11 @@ pub fn site(arguments: &SiteArguments) -> Result<Site, Failure> {
     if arguments.no_baseline || !arguments.baseline.is_empty() {
         site.baseline.clone_from(&arguments.baseline);
     }
+    site.declared.hosts = match &arguments.hosts {
+        Some(path) => Some(Hosts::load(&path_text(path)?)?),
+        None => None,
+    };
+    site.declared.trusts_captures = arguments.trust_names;
     Ok(site)
 }
 

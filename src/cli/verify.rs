@@ -194,7 +194,13 @@ fn site(bundle: &Path, arguments: &mut AuditArguments, made: &Predicate) -> Resu
     if let Some(site) = &made.site {
         arguments.site.site = Some(bundle.join(&site.member));
     }
+    if let Some(hosts) = &made.hosts {
+        arguments.site.hosts = Some(bundle.join(&hosts.member));
+    }
     let mut site = options::site(&arguments.site)?;
+    if let (Some(hosts), Some(made)) = (&mut site.declared.hosts, &made.hosts) {
+        hosts.path.clone_from(&made.path);
+    }
     if let (Some((path, _)), Some(made)) = (&mut site.file, &made.site) {
         path.clone_from(&made.path);
     }

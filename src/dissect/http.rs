@@ -105,7 +105,7 @@ fn sight(method: &[u8], target: &[u8], prefix: &Prefix<'_>) -> Sight {
     let mut sight =
         Sight { application, speaker: Speaker::Client, claims: Vec::new(), alpn: None, rest: Rest::Nothing };
     if method == b"CONNECT" {
-        sight.claims.extend(claim(ClaimSource::Connect, target));
+        sight.claims.extend(claim(ClaimSource::Connect(port(target)), target));
         return sight;
     }
     sight.rest = Rest::This;
@@ -126,6 +126,12 @@ fn sight(method: &[u8], target: &[u8], prefix: &Prefix<'_>) -> Sight {
 
 fn claim(source: ClaimSource, value: &[u8]) -> Option<Claim> {
     name::from_host(value).map(|name| Claim { source, name })
+}
+
+/// The port of a target (RFC 9110 section 9.3.6), 0 where there is none.
+fn port(target: &[u8]) -> u16 {
+    let text = std::str::from_utf8(target).ok().and_then(|text| text.rsplit_once(':'));
+    text.and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
 }
 
 struct Line<'b> {

@@ -51,3 +51,4 @@ pub use application::Application;
 pub use quic::may_span_datagrams;
 pub use recognise::{Prefix, Progress, recognise};
 pub use recognised::{Claim, ClaimSource, Payload, Recognised, Side};
+pub use tls::certificate_end;

@@ -22,8 +22,8 @@ pub enum ClaimSource {
     RivalSni,
     /// HTTP `Host` header.
     Host,
-    /// Target of an HTTP `CONNECT`.
-    Connect,
+    /// Target of an HTTP `CONNECT`, with its port; 0 where none is given.
+    Connect(u16),
     /// Subject alternative name of a TLS 1.2 server certificate.
     Certificate,
     /// `dnsHostName` at the root of an LDAP server (RFC 4512 section 5.1, MS-ADTS section 3.1.1.3.2).

@@ -56,8 +56,10 @@ impl<A: Address> Attempt<A> {
             if let Some(claimed) = run.claimed() {
                 self.whole.set_claimed(claimed);
             }
-            if let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) {
-                self.whole.detail_mut().log = Some(log.clone());
+            if let Some(detail) = run.detail.as_deref() {
+                let whole = self.whole.detail_mut();
+                whole.certified = detail.certified.or(whole.certified);
+                whole.log = detail.log.clone().or(whole.log.take());
             }
         }
     }

@@ -184,6 +184,8 @@ pub struct Conversation {
     pub decided: Option<FrameRef>,
     /// The frame in which the bytes of its recognised request begin, for flows that state a name.
     pub claimed: Option<FrameRef>,
+    /// The frame in which the certificate of its server ends, where TLS 1.2 or older shows its names.
+    pub certified: Option<FrameRef>,
     /// What its first payload bytes said.
     pub payload: Payload,
     /// Overlapping segments or fragments contradict each other: at best unresolved.

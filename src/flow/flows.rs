@@ -321,6 +321,7 @@ pub(super) fn converse<A: Address>(
     let icmp =
         icmp.filter(|error| of_icmp(error) == Some(outcome) && matches!(outcome, Outcome::Refused | Outcome::Rejected));
     let answer = if originator == run.opener() { run.answer() } else { Some(run.first_frame) };
+    let places = run.places();
     Conversation {
         originator: run.key.endpoint(originator),
         responder: run.key.endpoint(originator.other()),
@@ -337,7 +338,8 @@ pub(super) fn converse<A: Address>(
         icmp: icmp.copied().map(Box::new),
         first_frame: run.first_frame,
         decided: icmp.map(|error| error.frame).or(answer),
-        claimed: run.claimed(),
+        claimed: places.claimed,
+        certified: places.certified,
         payload: payload_of(run, originator, payloads),
         ambiguous: run.seen.any(Seen::AMBIGUOUS),
         truncated: run.seen.any(Seen::TRUNCATED),

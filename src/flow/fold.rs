@@ -90,6 +90,7 @@ fn reduce(flow: Conversation, kind: Kind) -> Conversation {
         icmp: None,
         decided: None,
         claimed: None,
+        certified: None,
         ..flow
     }
 }

@@ -24,6 +24,7 @@ mod key;
 mod outcome;
 mod packet;
 mod payload;
+mod places;
 mod prefix;
 mod recognition;
 mod record;

@@ -5,10 +5,11 @@
 use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
 use super::packet::Packet;
+use super::places::Places;
 use super::prefix::{Arrival, Foreign, Log, Mark};
 use super::record::{Detail, Run};
 use super::seen::Seen;
-use crate::dissect::Progress;
+use crate::dissect::{ClaimSource, Progress, certificate_end};
 use crate::wire::{FrameRef, Transport};
 
 /// Payload bytes held for all runs together: beyond it new runs count as not captured.
@@ -116,7 +117,7 @@ impl Payloads {
     /// Joins the payload of a run that goes on where `run` ends.
     pub(super) fn join<A: Address>(&mut self, run: &mut Run<A>, later: &mut Run<A>) {
         let verdict = later.verdict;
-        let claimed = later.claimed();
+        let places = later.places();
         if let Some(log) = later.detail.as_mut().and_then(|detail| detail.log.take()) {
             self.held = self.held.saturating_sub(log.cost());
             for arrival in log.arrivals() {
@@ -124,10 +125,7 @@ impl Payloads {
             }
         }
         if run.verdict == Verdict::OPEN && verdict != Verdict::OPEN {
-            run.verdict = verdict;
-            if let Some(claimed) = claimed {
-                run.set_claimed(claimed);
-            }
+            run.conclude(verdict, places);
             self.release(run);
         }
     }
@@ -169,9 +167,9 @@ impl Payloads {
         }
         // A SYN without payload leaves the question open: the run that goes on after its retransmission answers it.
         if log.has_payload()
-            && let (Some((verdict, claimed)), _) = self.decide(run, log, true)
+            && let (Some((verdict, places)), _) = self.decide(run, log, true)
         {
-            settled.conclude(verdict, claimed);
+            settled.conclude(verdict, places);
         }
         settled
     }
@@ -237,8 +235,8 @@ impl Payloads {
                     log.remember(foreign);
                     log.asked = decided.is_none().then_some(originator);
                 }
-                if let Some((verdict, claimed)) = decided {
-                    run.conclude(verdict, claimed);
+                if let Some((verdict, places)) = decided {
+                    run.conclude(verdict, places);
                 }
             }
         }
@@ -256,9 +254,9 @@ impl Payloads {
         }
     }
 
-    /// The verdict on the bytes of a run and, where it matters, the frame in which the request begins; nothing
-    /// while further bytes could change it. Beside it what need not be asked about again.
-    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> (Option<Decided>, Foreign) {
+    /// The verdict on the bytes of a run and, where it matters, where they say so; nothing while further bytes
+    /// could change it. Beside it what need not be asked about again.
+    fn decide<A: Address>(&mut self, run: &Run<A>, log: &Log, over: bool) -> (Option<(Verdict, Places)>, Foreign) {
         let transport = run.key.transport();
         let (originator, starts) = (super::direction::so_far(run), run.starts());
         let (progress, foreign) = if transport == Transport::TCP {
@@ -270,19 +268,19 @@ impl Payloads {
             Progress::Known(found) => {
                 let verdict = self.interned.store(*found, originator);
                 let client = self.interned.get(verdict).and_then(|(_, client)| *client).unwrap_or(originator);
-                let names = self.interned.get(verdict).is_some_and(|(found, _)| !found.claims.is_empty());
-                let matters = names || is_read_again(run);
-                Some((verdict, if matters { first_frame(log, client, starts) } else { None }))
+                let claims = self.interned.get(verdict).map(|(found, _)| found.claims.as_slice()).unwrap_or_default();
+                let matters = !claims.is_empty() || is_read_again(run);
+                let certified = claims.iter().any(|claim| claim.source == ClaimSource::Certificate);
+                let claimed = if matters { first_frame(log, client, starts) } else { None };
+                let certified = if certified { certificate(log, client.other(), starts) } else { None };
+                Some((verdict, Places { claimed, certified }))
             }
             Progress::More(_) if !over => None,
-            Progress::More(_) | Progress::Unknown => Some((unknown(run, log), None)),
+            Progress::More(_) | Progress::Unknown => Some((unknown(run, log), Places::default())),
         };
         (decided, foreign)
     }
 }
-
-/// A verdict, and where it matters the frame in which the request begins.
-type Decided = (Verdict, Option<FrameRef>);
 
 /// Whether recognition may want more of a run, or hold on to what it has.
 #[inline]
@@ -307,6 +305,12 @@ pub(super) fn is_read_again<A: Address>(run: &Run<A>) -> bool {
 
 fn first_frame(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
     log.assemble(from, *starts.of(from)).first.map(|(frame, _)| frame)
+}
+
+/// The frame with the last byte of the certificate that `from` sent.
+fn certificate(log: &Log, from: End, starts: Pair<Option<u32>>) -> Option<FrameRef> {
+    let sent = log.assemble(from, *starts.of(from));
+    sent.frame(certificate_end(&sent.bytes)?.checked_sub(1)?)
 }
 
 /// Bytes that nothing knows are only unknown when their start is there, and neither the snap length

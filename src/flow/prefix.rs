@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::arrivals::Arrivals;
 use super::key::{End, Pair};
+use super::recognition::{Datagram, Foreign, bit};
 use crate::dissect::{Prefix, may_span_datagrams};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
@@ -83,6 +84,12 @@ impl<'log> Assembled<'log> {
     /// The bytes as recognition wants them.
     pub(super) fn prefix(&self, ended: bool, foreign: bool) -> Prefix<'_> {
         Prefix { bytes: &self.bytes, from_start: self.from_start, ended, foreign }
+    }
+
+    /// The frame that carried the byte at `offset`.
+    pub(super) fn frame(&self, offset: usize) -> Option<FrameRef> {
+        let further = self.further.iter().rev().find(|(start, ..)| *start <= offset);
+        further.map(|(_, frame, _)| *frame).or(self.first.map(|(frame, _)| frame))
     }
 
     /// What one packet carried, where nothing else came.
@@ -294,40 +301,6 @@ impl Log {
     pub(super) const fn is_foreign(&self, end: End) -> bool {
         *self.foreign.of(end)
     }
-}
-
-/// A datagram that is held.
-#[derive(Clone, Copy)]
-pub(super) struct Datagram<'log> {
-    pub(super) bytes: &'log [u8],
-    /// Its place among all arrivals.
-    place: u32,
-    /// Whether it was found to be nothing that any recogniser knows, whatever follows.
-    pub(super) foreign: bool,
-}
-
-/// What was found to be nothing that any recogniser knows, whatever follows.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Foreign {
-    streams: Pair<bool>,
-    datagrams: u32,
-}
-
-impl Foreign {
-    /// Adds the stream of `end`.
-    pub(super) const fn stream(&mut self, end: End) {
-        *self.streams.of_mut(end) = true;
-    }
-
-    /// Adds a datagram.
-    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
-        self.datagrams |= bit(datagram.place);
-    }
-}
-
-/// The bit of a place; more than 32 datagrams are never held.
-fn bit(place: u32) -> u32 {
-    1u32.checked_shl(place).unwrap_or(0)
 }
 
 /// A length within the budget of both directions, which is far below 32 bits.

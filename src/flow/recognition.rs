@@ -2,9 +2,43 @@
 //! Remembers which of it nobody knows, so that it is not asked again.
 
 use super::key::{End, Pair};
-use super::prefix::{Assembled, Datagram, Foreign, Log};
+use super::prefix::{Assembled, Log};
 use crate::dissect::{Prefix, Progress, Side, recognise};
 use crate::wire::Transport;
+
+/// A datagram that is held.
+#[derive(Clone, Copy)]
+pub(super) struct Datagram<'log> {
+    pub(super) bytes: &'log [u8],
+    /// Its place among all arrivals.
+    pub(super) place: u32,
+    /// Whether it was found to be nothing that any recogniser knows, whatever follows.
+    pub(super) foreign: bool,
+}
+
+/// What was found to be nothing that any recogniser knows, whatever follows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Foreign {
+    pub(super) streams: Pair<bool>,
+    pub(super) datagrams: u32,
+}
+
+impl Foreign {
+    /// Adds the stream of `end`.
+    pub(super) const fn stream(&mut self, end: End) {
+        *self.streams.of_mut(end) = true;
+    }
+
+    /// Adds a datagram.
+    pub(super) fn datagram(&mut self, datagram: Datagram<'_>) {
+        self.datagrams |= bit(datagram.place);
+    }
+}
+
+/// The bit of a place; more than 32 datagrams are never held.
+pub(super) fn bit(place: u32) -> u32 {
+    1u32.checked_shl(place).unwrap_or(0)
+}
 
 impl Log {
     /// What `dissect` makes of a TCP run. `starts` are the first sequence numbers where known.

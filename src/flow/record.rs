@@ -10,6 +10,7 @@ use super::ending::Ending;
 use super::interned::Verdict;
 use super::key::{Address, End, Key, Pair};
 use super::packet::Packet;
+use super::places::Places;
 use super::prefix::Log;
 use super::seen::Seen;
 use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
@@ -20,8 +21,10 @@ pub(super) struct Detail {
     /// First payload, as long as it is wanted.
     pub(super) log: Option<Log>,
     /// The inputs of the answer and of the request, where they are not that of the first packet.
-    answered_input: Option<u32>,
-    claimed_input: Option<u32>,
+    pub(super) answered_input: Option<u32>,
+    pub(super) claimed_input: Option<u32>,
+    /// Where the certificate of the server ends, if it came in clear.
+    pub(super) certified: Option<FrameRef>,
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
     /// How each end closed that had said nothing by then.
@@ -31,8 +34,8 @@ pub(super) struct Detail {
 impl Detail {
     /// Whether nothing is left of it beside the log.
     pub(super) fn is_bare(&self) -> bool {
-        let elsewhere = self.answered_input.or(self.claimed_input).is_some();
-        !elsewhere && self.retries == [None; 2] && self.endings.is_none()
+        let bare = self.answered_input.or(self.claimed_input).is_none() && self.certified.is_none();
+        bare && self.retries == [None; 2] && self.endings.is_none()
     }
 }
 
@@ -44,9 +47,9 @@ pub(super) struct Run<A> {
     pub(super) last: Timestamp,
     pub(super) first_frame: FrameRef,
     /// Frame of the first SYN/ACK, or else of the first packet that the end which did not open sent.
-    answered: Option<NonZeroU32>,
+    pub(super) answered: Option<NonZeroU32>,
     /// Frame in which the bytes of the recognised request begin.
-    claimed: Option<NonZeroU32>,
+    pub(super) claimed: Option<NonZeroU32>,
     pub(super) bytes: Pair<u64>,
     pub(super) payload: Pair<u64>,
     pub(super) packets: Pair<u32>,
@@ -165,43 +168,6 @@ impl<A: Address> Run<A> {
         Counts { packets: u64::from(*self.packets.of(end)), bytes: *self.bytes.of(end), payload: *self.payload.of(end) }
     }
 
-    /// The frame of the first answer.
-    pub(super) fn answer(&self) -> Option<FrameRef> {
-        self.frame(self.answered, |detail| detail.answered_input)
-    }
-
-    /// The frame in which the bytes of the recognised request begin.
-    pub(super) fn claimed(&self) -> Option<FrameRef> {
-        self.frame(self.claimed, |detail| detail.claimed_input)
-    }
-
-    fn frame(&self, number: Option<NonZeroU32>, input: impl FnOnce(&Detail) -> Option<u32>) -> Option<FrameRef> {
-        let elsewhere = self.detail.as_deref().and_then(input);
-        Some(FrameRef { input: elsewhere.unwrap_or(self.first_frame.input), number: number?.get() })
-    }
-
-    /// Sets the frame of the first answer.
-    #[inline(never)]
-    fn set_answer(&mut self, frame: FrameRef) {
-        self.answered = NonZeroU32::new(frame.number);
-        self.note_input(frame.input, |detail| &mut detail.answered_input);
-    }
-
-    /// Sets the frame in which the bytes of the recognised request begin.
-    pub(super) fn set_claimed(&mut self, frame: FrameRef) {
-        self.claimed = NonZeroU32::new(frame.number);
-        self.note_input(frame.input, |detail| &mut detail.claimed_input);
-    }
-
-    /// Nearly all runs lie in one input, and need nothing for it.
-    fn note_input(&mut self, input: u32, place: impl FnOnce(&mut Detail) -> &mut Option<u32>) {
-        if input != self.first_frame.input {
-            *place(self.detail_mut()) = Some(input);
-        } else if let Some(detail) = &mut self.detail {
-            *place(detail) = None;
-        }
-    }
-
     /// Whether a SYN of `from` with this number is a copy of the one that opened this run. Any
     /// other SYN opens a run of its own: whether both are one attempt is decided when all of it is
     /// known. A packet that is no SYN always goes on.
@@ -298,6 +264,7 @@ impl<A: Address> Run<A> {
             log: None,
             answered_input: kept.answered_input,
             claimed_input: kept.claimed_input,
+            certified: kept.certified,
             retries: kept.retries,
             endings: kept.endings.clone(),
         };
@@ -305,11 +272,14 @@ impl<A: Address> Run<A> {
         Self { detail, ..*self }
     }
 
-    /// Takes what recognition found, and the frame in which the request begins.
-    pub(super) fn conclude(&mut self, verdict: Verdict, claimed: Option<FrameRef>) {
+    /// Takes what recognition found, and where it was said.
+    pub(super) fn conclude(&mut self, verdict: Verdict, places: Places) {
         self.verdict = verdict;
-        if let Some(claimed) = claimed {
+        if let Some(claimed) = places.claimed {
             self.set_claimed(claimed);
+        }
+        if places.certified.is_some() {
+            self.detail_mut().certified = places.certified;
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::names::{Browsed, Browsing, Names};
 use super::{Announcement, Announcer};
 use crate::dissect::ssrp::{Asked, Instance};
-use crate::dissect::{dcom, epm};
+use crate::dissect::{dcom, epm, name};
 use crate::flow::{Conversation, DirectionBasis, Stream};
 use crate::wire::Timestamp;
 
@@ -33,7 +33,8 @@ pub(super) fn settle(streams: &[Stream], names: &Names) -> Vec<Announcement> {
 /// In order of time, each once.
 pub(super) fn sort(found: &mut Vec<Announcement>) {
     found.sort_by(|a, b| {
-        (a.at, a.frame, a.port, &a.interface, a.elsewhere).cmp(&(b.at, b.frame, b.port, &b.interface, b.elsewhere))
+        let places = (a.at, a.frame, a.port, &a.interface).cmp(&(b.at, b.frame, b.port, &b.interface));
+        places.then_with(|| (a.elsewhere, &a.host).cmp(&(b.elsewhere, &b.host)))
     });
     found.dedup();
 }
@@ -61,22 +62,26 @@ fn is_heard(stream: &Stream) -> bool {
 
 fn of_stream(stream: &Stream) -> Vec<Announcement> {
     let (asked, answered) = (&stream.asked.bytes, &stream.answered.bytes);
-    let announce = |by, elsewhere: Option<IpAddr>, port, interface: String, offset| {
+    let announce = |by, (elsewhere, host): (Option<IpAddr>, Option<String>), port, interface: String, offset| {
         let (frame, at) = stream.answered.place(offset)?;
         let (client, server) = (stream.client.address, stream.server.address);
         let elsewhere = elsewhere.filter(|address| *address != server && !address.is_unspecified());
-        Some(Announcement { client, server, elsewhere, port, by, interface, at, frame })
+        Some(Announcement { client, server, elsewhere, host, port, by, interface, at, frame })
     };
     let mapped = epm::announcements(asked, answered).into_iter().filter_map(|given| {
         let address = given.address.map(IpAddr::V4);
-        announce(Announcer::EndpointMapper, address, given.port, given.interface, given.offset)
+        announce(Announcer::EndpointMapper, (address, None), given.port, given.interface, given.offset)
     });
     let bindings = dcom::bindings(asked, answered);
     // A machine with several addresses gives them all: only when none is its own does it speak of another.
     let own = bindings.iter().any(|given| given.host.parse() == Ok(stream.server.address));
     let activated = bindings.into_iter().filter_map(|given| {
-        let elsewhere = given.host.parse::<IpAddr>().ok().filter(|_| !own);
-        announce(Announcer::Activation, elsewhere, given.port?, DCOM.to_owned(), given.offset)
+        let speaks_for = match given.host.parse::<IpAddr>() {
+            _ if own => (None, None),
+            Ok(address) => (Some(address), None),
+            Err(_) => (None, Some(name::from_text(given.host.as_bytes())?)),
+        };
+        announce(Announcer::Activation, speaks_for, given.port?, DCOM.to_owned(), given.offset)
     });
     mapped.chain(activated).collect()
 }
@@ -111,6 +116,7 @@ fn of_answer(answer: &Browsed, asked: &Asked) -> Vec<Announcement> {
         client: answer.client.0,
         server: answer.server.0,
         elsewhere: None,
+        host: None,
         port: instance.port,
         by: Announcer::Browser,
         interface: instance.name.clone(),

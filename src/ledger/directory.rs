@@ -104,7 +104,7 @@ fn rooted(flow: &Conversation) -> Option<DirectorySign> {
             | ClaimSource::OuterSni
             | ClaimSource::RivalSni
             | ClaimSource::Host
-            | ClaimSource::Connect
+            | ClaimSource::Connect(_)
             | ClaimSource::Certificate => return None,
         };
         let says = DirectorySays::Rooted { global_catalog };

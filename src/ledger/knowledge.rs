@@ -132,10 +132,12 @@ fn key_of(binding: &Binding) -> (IpAddr, IpAddr, IpAddr, &str, &[String]) {
 /// Of each announcement the latest, those that a flow rests on, and, where it leads astray, the first.
 fn latest_and_needed(mut all: Vec<Announcement>, horizon: Timestamp, starts: &Starts<'_>) -> Vec<Announcement> {
     let key = |a: &Announcement| (a.client, a.server, a.port, a.by, a.elsewhere);
-    all.sort_by(|a, b| (key(a), &a.interface, a.at, a.frame).cmp(&(key(b), &b.interface, b.at, b.frame)));
+    all.sort_by(|a, b| {
+        (key(a), &a.host, &a.interface, a.at, a.frame).cmp(&(key(b), &b.host, &b.interface, b.at, b.frame))
+    });
     all.dedup();
     let mut kept = Vec::new();
-    for same in all.chunk_by(|a, b| key(a) == key(b) && a.interface == b.interface) {
+    for same in all.chunk_by(|a, b| key(a) == key(b) && a.host == b.host && a.interface == b.interface) {
         let next = same.iter().skip(1).map(|next| Some(next.at)).chain([None]);
         for ((place, announcement), next) in same.iter().enumerate().zip(next) {
             let ends = (announcement.client, announcement.server, announcement.port);
@@ -143,7 +145,8 @@ fn latest_and_needed(mut all: Vec<Announcement>, horizon: Timestamp, starts: &St
             let used = starts.between.get(&ends).is_some_and(|list| {
                 any_within(list, announcement.at, next.unwrap_or(runs_out).max(announcement.at.plus(1)))
             });
-            let astray = announcement.elsewhere.is_some() && (place == 0 || next.is_none());
+            let astray =
+                (announcement.elsewhere.is_some() || announcement.host.is_some()) && (place == 0 || next.is_none());
             if used || astray || (next.is_none() && runs_out >= horizon) {
                 kept.push(announcement.clone());
             }
@@ -230,6 +233,7 @@ mod tests {
             first_frame: FrameRef::default(),
             decided: None,
             claimed: None,
+            certified: None,
             payload: Payload::None,
             ambiguous: false,
             truncated: false,

@@ -37,7 +37,7 @@ pub use continuity::{CLOCK_SET, ClockStep, Losses, Lost, Outage};
 pub use locate::Locator;
 pub use names::gap::NameGap;
 pub use observation::{
-    Announcement, Announcer, Binding, CardSign, Counters, DirectorySays, DirectorySign, Input, InputState, Observation,
-    Resolution, ResolutionResult, TapInfo, TappedHost,
+    Announcement, Announcer, Binding, CardSign, Counters, DeclaredName, DirectorySays, DirectorySign, Input,
+    InputState, Observation, Resolution, ResolutionResult, TapInfo, TappedHost,
 };
 pub use observe::{Ledger, Options};

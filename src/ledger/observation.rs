@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::NameGap;
 use super::continuity::{ClockStep, Losses, Outage};
+use crate::dissect::name;
 use crate::flow::Conversation;
 use crate::wire::{FrameRef, LinkType, Timestamp, Undecoded};
 
@@ -47,6 +48,25 @@ pub struct Input {
     pub outages: Vec<Outage>,
     /// When its clock was set, as a watch noticed, in order.
     pub clock_steps: Vec<ClockStep>,
+    /// Names that its author wrote into it, in order: a comment, unless somebody trusts them.
+    pub declared: Vec<DeclaredName>,
+}
+
+/// A name that somebody gives to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredName {
+    /// The address.
+    pub address: IpAddr,
+    /// The name, canonical.
+    pub name: String,
+}
+
+impl DeclaredName {
+    /// A name as it was written; `None` for what is no name.
+    #[must_use]
+    pub fn new(address: IpAddr, text: &[u8]) -> Option<Self> {
+        name::from_text(text).map(|name| Self { address, name })
+    }
 }
 
 /// What a capture says about one of its interfaces.
@@ -208,6 +228,8 @@ pub struct Announcement {
     pub server: IpAddr,
     /// Address in the answer when it is neither the server nor unspecified.
     pub elsewhere: Option<IpAddr>,
+    /// The host, canonical, where the answer names it by nothing but its name: whose that is, is for the audit.
+    pub host: Option<String>,
     /// The announced TCP port.
     pub port: u16,
     /// Who announced it.

@@ -145,8 +145,9 @@ fn squeeze(
 /// Whether a flow may go by this name: it states it, or states none.
 fn may_mean(flow: &Conversation, name: &str) -> bool {
     let Payload::Recognised(recognised) = &flow.payload else { return true };
-    let stated =
-        |source| matches!(source, ClaimSource::Sni | ClaimSource::RivalSni | ClaimSource::Host | ClaimSource::Connect);
+    let stated = |source| {
+        matches!(source, ClaimSource::Sni | ClaimSource::RivalSni | ClaimSource::Host | ClaimSource::Connect(_))
+    };
     let mut claims = recognised.claims.iter().filter(|claim| stated(claim.source)).peekable();
     claims.peek().is_none() || claims.any(|claim| claim.name == name)
 }

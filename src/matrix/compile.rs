@@ -8,7 +8,7 @@ use super::compiled::{Matrix, MatrixParts};
 use super::diagnostics::{Fault, Faults, did_you_mean, quoted};
 use super::model::{Atom, Need, PackInfo, Ports, Role, RoleId, Row, Severity, Standing};
 use super::pack::{Pack, PackRow};
-use super::roles::Cast;
+use super::roles::{Cast, PROXY};
 use super::services::{PortTerm, Service, has_ports, ports_text};
 use super::shipped::{load_pack, shipped};
 use super::site::{Setting, Site};
@@ -59,7 +59,10 @@ impl Matrix {
             site_file: site.file.clone(),
             features,
         };
-        compiler.faults.or(()).map(|()| Self::from_parts(parts).with_warnings(compiler.warnings))
+        compiler
+            .faults
+            .or(())
+            .map(|()| Self::from_parts(parts).with_warnings(compiler.warnings).with_declared(site.declared.clone()))
     }
 }
 
@@ -260,6 +263,7 @@ impl Words {
     fn new(packs: &[(&Pack, bool)]) -> Self {
         let mut words = Self { roles: Vec::new(), features: Vec::new(), variables: Vec::new() };
         packs.iter().for_each(|(pack, _)| words.take(pack));
+        words.roles.push(PROXY.to_owned());
         for (id, text) in shipped() {
             // A shipped pack that is used now was read already, or was replaced by a file.
             if !packs.iter().any(|(pack, _)| pack.id == id) {

@@ -8,6 +8,8 @@ use super::index::{Index, Played, as_index};
 use super::model::{
     Atom, AtomId, Binding, Direction, Facts, MinimumBasis, PackInfo, Peer, Role, RoleId, Row, RowId, Standing, Waiver,
 };
+use super::roles::PROXY;
+use super::site::Declared;
 
 /// Packs resolved against a site. The fields are for reading: the look-up is built from them once.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Matrix {
     pub site_file: Option<(String, String)>,
     /// Features and whether they are on.
     pub features: Vec<(String, bool)>,
+    /// Names that the command line declares.
+    pub declared: Declared,
     index: Index,
     warnings: Vec<String>,
 }
@@ -78,8 +82,22 @@ impl Matrix {
     pub fn from_parts(parts: MatrixParts) -> Self {
         let index = Index::new(&parts.roles, &parts.rows);
         let MatrixParts { packs, roles, rows, subject, vantage, minimum, waivers, site, site_file, features } = parts;
-        let warnings = Vec::new();
-        Self { packs, roles, rows, subject, vantage, minimum, waivers, site, site_file, features, index, warnings }
+        let (declared, warnings) = (Declared::default(), Vec::new());
+        Self {
+            packs,
+            roles,
+            rows,
+            subject,
+            vantage,
+            minimum,
+            waivers,
+            site,
+            site_file,
+            features,
+            declared,
+            index,
+            warnings,
+        }
     }
 
     /// The same matrix with what its compiler wants to be said aloud.
@@ -87,6 +105,20 @@ impl Matrix {
     pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
         self.warnings = warnings;
         self
+    }
+
+    /// The same matrix with the names that the command line declares.
+    #[must_use]
+    pub(super) fn with_declared(mut self, declared: Declared) -> Self {
+        self.declared = declared;
+        self
+    }
+
+    /// The role of explicit proxies, where somebody may play it.
+    #[must_use]
+    pub fn proxy(&self) -> Option<RoleId> {
+        let place = self.roles.iter().position(|role| role.id == PROXY)?;
+        u32::try_from(place).ok().map(RoleId)
     }
 
     /// What is probably not meant as it stands in the site, one sentence each.

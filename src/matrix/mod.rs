@@ -15,6 +15,7 @@ mod addresses;
 mod compile;
 mod compiled;
 mod diagnostics;
+mod hosts;
 mod index;
 mod index_address;
 mod index_few;
@@ -40,6 +41,7 @@ mod waiver;
 pub use addresses::{AddressRange, Player};
 pub use compiled::{Match, Matrix, MatrixParts, name_matches};
 pub use diagnostics::{Fault, Faults, Source};
+pub use hosts::{Hosts, names_a_peer};
 pub use index::Played;
 pub use model::{
     Atom, AtomId, Basis, Binding, Direction, Facts, Follows, MinimumBasis, Need, PackInfo, Peer, Ports, Role, RoleId,
@@ -48,6 +50,6 @@ pub use model::{
 pub use pack::{DefaultPlayers, Pack, PackFeature, PackRole, PackRow};
 pub use services::{PortTerm, Service};
 pub use shipped::{Purpose, load_pack, shipped, with_purpose};
-pub use site::{Setting, Site, SiteRole};
+pub use site::{Declared, Setting, Site, SiteRole};
 pub use table::{Form, Guess, Imported, import};
 pub use waiver::SiteWaiver;

@@ -221,6 +221,8 @@ pub enum Basis {
     Agreed,
     /// Name: this client was given this address for this name and for no other.
     Dns,
+    /// Name: the user's hosts file gives it to this address, or, where he trusts them, the capture's own names do.
+    Declared,
     /// Name: the peer's own claim.
     Sni,
     /// RPC port: the flow itself names its interface.
@@ -242,6 +244,7 @@ impl Basis {
         match self {
             Self::Agreed => "agreed",
             Self::Dns => "dns",
+            Self::Declared => "declared",
             Self::Sni => "sni",
             Self::Bind => "bind",
             Self::Announced => "announced",
@@ -255,7 +258,7 @@ impl Basis {
 /// The weakest basis that the site accepts, by kind of match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinimumBasis {
-    /// Of [`Basis::Agreed`], [`Basis::Dns`], [`Basis::Sni`].
+    /// Of [`Basis::Agreed`], [`Basis::Dns`], [`Basis::Declared`], [`Basis::Sni`].
     pub name: Basis,
     /// Of [`Basis::Bind`], [`Basis::Announced`], [`Basis::Range`].
     pub rpc: Basis,

@@ -10,6 +10,9 @@ use super::model::{Follows, Role, RoleId};
 use super::pack::{DefaultPlayers, Pack, PackRole};
 use super::site::Site;
 
+/// The role of explicit proxies, which every site may list.
+pub(super) const PROXY: &str = "proxy";
+
 /// Every role of every pack, each once, audited packs first.
 pub(super) struct Cast<'pack> {
     parts: Vec<Part<'pack>>,
@@ -80,12 +83,21 @@ impl<'pack> Cast<'pack> {
             let (id, title) = (part.role.id.clone(), part.role.title.clone());
             roles.push(Role { id, title, addresses, names, follows });
         }
+        roles.extend(self.proxies(site));
         let audited = roles.iter().zip(&self.parts).filter(|(_, part)| part.audited);
         let all: Vec<AddressRange> = audited.flat_map(|(role, _)| role.addresses.iter().cloned()).collect();
         for (number, compute) in computed {
             roles.get_mut(number).into_iter().for_each(|role| role.addresses = joined(compute(&all)));
         }
         roles
+    }
+
+    /// Explicit proxies, where the site lists some and no pack has the role: any product may be behind one.
+    fn proxies(&self, site: &Site) -> Option<Role> {
+        let bound = site.roles.iter().find(|bound| bound.id.text == PROXY && self.id(PROXY).is_none())?;
+        let Found::Listed(addresses, names) = split(bound.players.iter()) else { return None };
+        let (id, title) = (PROXY.to_owned(), "Explicit proxies".to_owned());
+        Some(Role { id, title, addresses, names, follows: Follows::Nobody })
     }
 
     /// Players of one role, or how they follow from the players of all audited packs.

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::addresses::Player;
 use super::diagnostics::{Fault, Faults, Source};
+use super::hosts::Hosts;
 use super::model::MinimumBasis;
 use super::services::parse_ports;
 use super::waiver::SiteWaiver;
@@ -40,6 +41,8 @@ pub struct Site {
     pub file: Option<(String, String)>,
     /// The text of that file.
     pub source: Source,
+    /// Names that the command line declares.
+    pub declared: Declared,
 }
 
 /// A word of a site, and where it stands in the file; `None` when it came from the command line.
@@ -60,6 +63,15 @@ pub struct SiteRole {
     pub players: Vec<Player>,
 }
 
+/// Names that nobody had to answer for: whoever runs the audit says that they are right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// A hosts file.
+    pub hosts: Option<Hosts>,
+    /// Whether the names that captures themselves hold are taken for as good.
+    pub trusts_captures: bool,
+}
+
 impl Default for Site {
     fn default() -> Self {
         let ids = |purpose: shipped::Purpose| shipped::with_purpose(purpose).map(str::to_owned).collect();
@@ -77,6 +89,7 @@ impl Default for Site {
             waivers: Vec::new(),
             file: None,
             source: Source::new("command line", ""),
+            declared: Declared::default(),
         }
     }
 }

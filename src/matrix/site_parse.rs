@@ -70,7 +70,7 @@ fn read_basis(reader: &mut Reader<'_>, basis: &Table<'_>) -> MinimumBasis {
         reader.choice(basis, key, &choices).unwrap_or(default)
     };
     MinimumBasis {
-        name: choose("name", &[Basis::Agreed, Basis::Dns, Basis::Sni], default.name),
+        name: choose("name", &[Basis::Agreed, Basis::Dns, Basis::Declared, Basis::Sni], default.name),
         rpc: choose("rpc", &[Basis::Bind, Basis::Announced, Basis::Range], default.rpc),
         address: choose("address", &[Basis::Payload, Basis::Address], default.address),
     }

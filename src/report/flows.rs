@@ -12,7 +12,7 @@ use crate::audit::FlowVerdict;
 use crate::dissect::{ClaimSource, Payload};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Binding, Observation};
-use crate::matrix::Matrix;
+use crate::matrix::{Declared, Matrix, name_matches};
 use crate::wire::Transport;
 
 /// In which form the flow log is written.
@@ -169,7 +169,7 @@ fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surro
         Cell::Number(flow.received.bytes),
         Cell::text(flow.outcome.name()),
         Cell::option(application(flow)),
-        Cell::option(around.names.of_flow(flow)),
+        Cell::option(around.names.of_flow(flow).or_else(|| declared(flow, verdict, around))),
         Cell::option(verdict.basis.map(crate::matrix::Basis::name)),
         Cell::text(verdict.verdict.name()),
         Cell::option(verdict.kind.map(crate::audit::Kind::name)),
@@ -200,6 +200,23 @@ fn application(flow: &Conversation) -> Option<&'static str> {
         Payload::Recognised(recognised) => recognised.application.map(crate::dissect::Application::name),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     }
+}
+
+/// The declared name by which a row fits a flow that nothing else names.
+fn declared<'a>(flow: &Conversation, verdict: &FlowVerdict, around: &Surroundings<'a>) -> Option<&'a str> {
+    if verdict.basis != Some(crate::matrix::Basis::Declared) {
+        return None;
+    }
+    let Declared { hosts, trusts_captures } = &around.matrix.declared;
+    let given = hosts.iter().flat_map(|hosts| &hosts.names).map(|(address, name)| (*address, name.as_str()));
+    let inputs = around.seen.inputs.iter().filter(|_| *trusts_captures).flat_map(|input| &input.declared);
+    let all = given.chain(inputs.map(|one| (one.address, one.name.as_str())));
+    let means = |name: &str| {
+        let rows = verdict.atoms.iter().filter_map(|atom| around.matrix.row(atom.row));
+        let mut roles = rows.flat_map(|row| &row.to).filter_map(|role| around.matrix.role(*role));
+        roles.any(|role| role.names.iter().any(|pattern| name_matches(pattern, name)))
+    };
+    all.filter(|(address, _)| *address == flow.responder.address).map(|(_, name)| name).find(|name| means(name))
 }
 
 /// The ids of all rows that fit, each once, in document order.
@@ -237,7 +254,7 @@ fn claimed(flow: &Conversation) -> Option<&str> {
     let Payload::Recognised(recognised) = &flow.payload else { return None };
     let rank = |source: ClaimSource| match source {
         ClaimSource::Sni | ClaimSource::RivalSni => 0u8,
-        ClaimSource::Connect => 1,
+        ClaimSource::Connect(_) => 1,
         ClaimSource::Host => 2,
         ClaimSource::OuterSni => 3,
         ClaimSource::Certificate => 4,
@@ -294,6 +311,7 @@ mod tests {
             first_frame: FrameRef { input: 0, number: 9 },
             decided: None,
             claimed: None,
+            certified: None,
             payload: Payload::Recognised(Box::new(payload)),
             ambiguous: false,
             truncated: false,

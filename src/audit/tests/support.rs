@@ -145,7 +145,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 
 /// An observation of `seconds`, written line by line:
 /// `flow ORIG RESP:PORT TRANSPORT OUTCOME [word…]`, `dns CLIENT RESOLVER NAME ADDRESS FROM UNTIL`,
-/// `ask CLIENT RESOLVER NAME RESULT AT`, `epm CLIENT SERVER PORT AT`, `card ADDRESS…`.
+/// `ask CLIENT RESOLVER NAME RESULT AT`, `epm CLIENT SERVER PORT AT [host=NAME]`, `card ADDRESS…`.
 pub(super) fn observation(lines: &str, seconds: i64) -> Observation {
     let mut seen = Observation {
         inputs: vec![Input { path: "test.pcap".into(), ..Input::default() }],
@@ -209,6 +209,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         first_frame: frame(number),
         decided: None,
         claimed: None,
+        certified: None,
         payload,
         ambiguous: words.contains(&"ambiguous"),
         truncated: words.contains(&"cut-short"),
@@ -280,8 +281,13 @@ fn announcement(words: &[&str], number: u32) -> Announcement {
         client: words[0].parse().unwrap(),
         server: words[1].parse().unwrap(),
         elsewhere: None,
+        host: words.iter().find_map(|word| word.strip_prefix("host=")).map(str::to_owned),
         port: words[2].parse().unwrap(),
-        by: if words.contains(&"browser") { Announcer::Browser } else { Announcer::EndpointMapper },
+        by: match () {
+            () if words.contains(&"browser") => Announcer::Browser,
+            () if words.iter().any(|word| word.starts_with("host=")) => Announcer::Activation,
+            () => Announcer::EndpointMapper,
+        },
         interface: "0b1c2170".to_owned(),
         at: at(words[3].parse().unwrap()),
         frame: frame(number),

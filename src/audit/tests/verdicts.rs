@@ -3,7 +3,8 @@
 use super::support::{matrix, observation, waiver};
 use crate::audit::judge::Judge;
 use crate::audit::{Finding, judge};
-use crate::matrix::{Basis, Matrix};
+use crate::ledger::DeclaredName;
+use crate::matrix::{Basis, Hosts, Matrix};
 
 /// The verdict on the last flow as `verdict kind basis rows [nearest]`, dashes for nothing.
 fn verdict(lines: &str, matrix: &Matrix) -> String {
@@ -175,6 +176,69 @@ fn at_a_mirror_answers_to_others_support_claims() {
     check(&format!("{DNS}{user} sni=graph.example"), "unresolved - - A-13");
 }
 
+/// The verdict where a hosts file says `hosts` and the site takes names from `minimum` on.
+fn check_declared(hosts: &str, minimum: Basis, lines: &str, expected: &str) {
+    let mut matrix = matrix();
+    matrix.minimum.name = minimum;
+    matrix.declared.hosts = Some(Hosts::parse("hosts", hosts).unwrap());
+    assert_eq!(verdict(lines, &matrix), expected, "{hosts}: {lines}");
+}
+
+#[test]
+fn declared_names() {
+    use Basis::{Declared, Dns, Sni};
+    const GRAPH: &str = "99.0.0.1 graph.example graph";
+    let to = |rest: &str| format!("flow 10.0.0.5 99.0.0.1:443 tcp {rest}");
+    let (claim, silent) = (to("established app=tls sni=graph.example"), to("established app=tls"));
+    // A lower grade than DNS, and a higher one than a claim alone.
+    check_declared(GRAPH, Dns, &claim, "unresolved - - A-02");
+    check_declared(GRAPH, Dns, &silent, "unresolved - - A-02");
+    check_declared("", Declared, &claim, "unresolved - - A-02");
+    for line in [&claim, &silent, &to("filtered"), &to("established app=tls outer=graph.example")] {
+        check_declared(GRAPH, Declared, line, "expected - declared A-02");
+    }
+    check_declared(GRAPH, Declared, &to("established lost"), "unresolved - - A-02");
+    // What contradicts it is open where the claim alone would have done, and nobody is accused by it.
+    let other = to("established app=tls sni=login.example");
+    check_declared("", Sni, &other, "expected - sni A-03");
+    check_declared(GRAPH, Sni, &other, "unresolved - - A-03");
+    check_declared("99.0.0.7 login.example", Sni, &other, "unresolved - - A-03");
+    check_declared("fd00::7 login.example", Sni, &other, "expected - sni A-03");
+    check_declared(GRAPH, Declared, &to("established app=tls sni=evil.example"), "unexpected unlisted-peer - A-02");
+    // DNS comes first, whatever it says.
+    check_declared(GRAPH, Declared, &(DNS.to_owned() + &claim), "expected - agreed A-02");
+    let login = "dns 10.0.0.5 10.0.0.11 login.example 99.0.0.1 10 400\n".to_owned();
+    check_declared(GRAPH, Declared, &(login.clone() + &silent), "expected - dns A-03");
+    check_declared(GRAPH, Declared, &(login + &claim), "mismatched wrong-name - A-02");
+    // Of several names nobody knows which is meant, and a host that the site lists has its role alone.
+    check_declared("99.0.0.1 graph.example other.example", Declared, &silent, "unresolved - - A-02");
+    check_declared(
+        "10.0.0.11 graph.example",
+        Declared,
+        "flow 10.0.0.5 10.0.0.11:443 tcp filtered",
+        "unexpected unlisted-peer - A-01",
+    );
+}
+
+/// What the author of a capture wrote into it is a comment until somebody trusts it.
+#[test]
+fn names_of_the_capture_itself() {
+    let mut seen = observation("flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example", 100);
+    seen.inputs[0].declared = vec![DeclaredName::new([99, 0, 0, 1].into(), b"Graph.Example.").unwrap()];
+    let mut matrix = matrix();
+    matrix.minimum.name = Basis::Declared;
+    for (trusts, expected) in [(false, None), (true, Some(Basis::Declared))] {
+        matrix.declared.trusts_captures = trusts;
+        let judged = judge(&seen, &matrix);
+        assert_eq!(judged.flows[0].basis, expected);
+        let known = &judged.audit.names[0];
+        let words =
+            if trusts { ("declared", "SNI, and the capture's own list of names") } else { ("sni", "SNI alone") };
+        assert_eq!((known.strength.as_str(), known.how.as_str()), words);
+        assert_eq!(judged.audit.site.trusts_names, trusts);
+    }
+}
+
 #[test]
 fn dynamic_rpc() {
     let epm = "epm 10.0.0.5 10.0.0.11 49700 10\n";
@@ -201,6 +265,38 @@ fn dynamic_rpc() {
     }
 }
 
+/// A binding that names its server by a name holds where that is the server's own, for the client that was told.
+#[test]
+fn activations_by_host_name() {
+    let to = "flow 10.0.0.5 10.0.0.11:49700 tcp filtered";
+    let dns = |name: &str, address: &str| format!("dns 10.0.0.5 10.0.0.11 {name} {address} 5 400\n");
+    let told = |host: &str| format!("epm 10.0.0.5 10.0.0.11 49700 10 host={host}\n");
+    let theirs = dns("ws6.corp.example", "10.0.0.11");
+    let cases = [
+        (theirs.clone() + &told("ws6.corp.example"), "expected - announced A-07", 0),
+        (theirs.clone() + &told("ws6"), "expected - announced A-07", 0),
+        (theirs.clone() + &told("ws7"), "unresolved - - A-07", 0),
+        (told("ws6"), "unresolved - - A-07", 0),
+        (dns("ws6.corp.example", "10.0.0.12") + &told("ws6"), "unresolved - - A-07", 1),
+        (theirs.clone() + &dns("ws6.corp.example", "10.0.0.12") + &told("ws6"), "expected - announced A-07", 0),
+        (theirs.replace("dns 10.0.0.5", "dns 10.0.0.12") + &told("ws6"), "unresolved - - A-07", 0),
+        (theirs.replace("10.0.0.5 10.0.0.11", "10.0.0.5 10.0.50.66") + &told("ws6"), "unresolved - - A-07", 0),
+        (theirs.replace(" 5 400", " 11 400") + &told("ws6"), "unresolved - - A-07", 0),
+    ];
+    for (lines, expected, findings) in cases {
+        let lines = lines + to;
+        check(&lines, expected);
+        let audit = judge(&observation(&lines, 100), &matrix()).audit;
+        let astray = audit.findings.iter().filter(|finding| finding.kind == "announced-elsewhere").count();
+        assert_eq!(astray, findings, "{lines}");
+        let [port] = audit.ports.as_slice() else { panic!("{lines}") };
+        assert_eq!(port.by.is_some(), expected.starts_with("expected"), "{port:?}");
+    }
+    let mut matrix = matrix();
+    matrix.declared.hosts = Some(Hosts::parse("hosts", "10.0.0.11 ws6").unwrap());
+    assert_eq!(verdict(&(told("ws6") + to), &matrix), "expected - announced A-07");
+}
+
 #[test]
 fn minimum_basis() {
     let claim = "flow 10.0.0.5 99.0.0.1:443 tcp established app=tls sni=graph.example";
@@ -216,7 +312,7 @@ fn minimum_basis() {
     for (lines, basis, expected) in cases {
         let mut matrix = matrix();
         match basis {
-            Basis::Agreed | Basis::Dns | Basis::Sni => matrix.minimum.name = basis,
+            Basis::Agreed | Basis::Dns | Basis::Declared | Basis::Sni => matrix.minimum.name = basis,
             Basis::Bind | Basis::Announced | Basis::Range => matrix.minimum.rpc = basis,
             Basis::Payload | Basis::Address => matrix.minimum.address = basis,
         }

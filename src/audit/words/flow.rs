@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{WHOLE_PACKETS, frame, service};
+use crate::audit::declared::Declarer;
+use crate::audit::payload::Certified;
 use crate::dissect::rpc::interface_name;
 use crate::dissect::{Claim, ClaimSource};
 use crate::flow::{Conversation, Outcome};
@@ -46,7 +48,7 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
         ClaimSource::RivalSni => "one SNI of several",
         ClaimSource::OuterSni => "outer SNI",
         ClaimSource::Host => "Host header",
-        ClaimSource::Connect => "CONNECT target",
+        ClaimSource::Connect(_) => "CONNECT target",
         ClaimSource::Certificate => "certificate",
         ClaimSource::RootDse | ClaimSource::CatalogRootDse => "directory root",
     }
@@ -54,6 +56,23 @@ pub(super) const fn source(source: ClaimSource) -> &'static str {
 
 pub(in crate::audit) fn agreed(name: &str, dns: FrameRef, claimed: ClaimSource, stated: Stated) -> String {
     format!("DNS {} and {} ({}) both say {name}.", frame(dns), source(claimed), stated)
+}
+
+pub(in crate::audit) fn certified(says: Certified<'_>, at: FrameRef) -> String {
+    match says {
+        Certified::Bears => format!("The server's certificate ({}) bears the name too.", frame(at)),
+        Certified::BearsOthers(other, more) => {
+            let further = if more == 0 { String::new() } else { format!(" and {}", plural_names(more)) };
+            format!(
+                "The server's certificate ({}) is for {other}{further} and not for this name; that counts neither way.",
+                frame(at)
+            )
+        }
+    }
+}
+
+fn plural_names(more: usize) -> String {
+    if more == 1 { "1 more name".to_owned() } else { format!("{more} more names") }
 }
 
 pub(in crate::audit) fn dns_only(name: &str, dns: FrameRef) -> String {
@@ -83,6 +102,48 @@ pub(in crate::audit) fn claim_only(claim: &Claim, stated: Stated) -> String {
         "{what} says {name} ({}), and there is no DNS answer for it since the capture began; a longer capture would settle it.",
         stated
     )
+}
+
+/// Who declares a name.
+pub(super) const fn declarer(by: Declarer) -> &'static str {
+    match by {
+        Declarer::Hosts => "the hosts file",
+        Declarer::Capture => "the capture's own list of names",
+    }
+}
+
+pub(in crate::audit) fn claim_declared(claim: &Claim, by: Declarer, stated: Stated) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} ({stated}), {by} gives this address for it, and no DNS answer does.")
+}
+
+pub(in crate::audit) fn claim_against_declared(claim: &Claim, other: &str, by: Declarer, stated: Stated) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} ({stated}), but {by} gives this address for {other}.")
+}
+
+pub(in crate::audit) fn claim_declared_elsewhere(claim: &Claim, given: IpAddr, by: Declarer, stated: Stated) -> String {
+    let (what, name, by) = (source(claim.source), &claim.name, declarer(by));
+    format!("{what} says {name} ({stated}), but {by} gives {given} for it and never this address.")
+}
+
+pub(in crate::audit) fn shared_declared(address: IpAddr, names: &[&str]) -> String {
+    format!("{address} has several names ({}) and the flow states none; its hello would decide.", names.join(", "))
+}
+
+pub(in crate::audit) fn declared_only(name: &str, by: Declarer) -> String {
+    let by = match by {
+        Declarer::Hosts => "The hosts file",
+        Declarer::Capture => "The capture's own list of names",
+    };
+    format!(
+        "{by} gives this address for {name}; neither DNS nor the flow itself does, and `basis` says whether that is enough."
+    )
+}
+
+pub(in crate::audit) fn relayed(name: &str, port: u16, flow: &Conversation) -> String {
+    let (proxy, at) = (flow.responder.address, frame(flow.first_frame));
+    format!("CONNECT {name}:{port} (flow from {at}) asks the proxy {proxy} for it, which looks the name up itself.")
 }
 
 pub(in crate::audit) fn told_another(claim: &Claim, other: IpAddr, dns: FrameRef, stated: Stated) -> String {

@@ -120,6 +120,19 @@ pub(in crate::audit) fn look_up_failed(question: &Resolution) -> String {
     format!("{} {how} ({at}, resolver {}).", question.name, question.resolver)
 }
 
+/// A row without flows, and a `CONNECT` for its name.
+pub(in crate::audit) fn asks_a_proxy(flow: &Conversation, name: &str, port: u16) -> String {
+    let proxy = std::net::SocketAddr::new(flow.responder.address, flow.responder.port);
+    let at = frame(flow.first_frame);
+    format!("It may be going through {proxy}: CONNECT {name}:{port} (flow from {at}); list the role proxy if it may.")
+}
+
+/// A row without flows, and a flow to where proxies listen.
+pub(in crate::audit) fn may_ask_a_proxy(flow: &Conversation) -> String {
+    let proxy = std::net::SocketAddr::new(flow.responder.address, flow.responder.port);
+    format!("It may be going through {proxy} (flow from {}), if that is a proxy.", frame(flow.first_frame))
+}
+
 /// What blocked a flow, with the frame that shows it.
 pub(in crate::audit) fn block(flow: &Conversation) -> String {
     let at = frame(flow.icmp.as_ref().map(|icmp| icmp.frame).or(flow.decided).unwrap_or(flow.first_frame));

@@ -1,8 +1,9 @@
 //! The pcapng file format (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces of
-//! different link types and resolutions. Blocks in, one packet at a time out. Names, secrets,
-//! journals and blocks that nobody knows are skipped by their length, never read into memory.
+//! different link types and resolutions. Blocks in, one packet at a time out. Secrets, journals and
+//! blocks that nobody knows are skipped by their length, never read into memory.
 
 mod blocks;
+mod names;
 mod options;
 mod time;
 
@@ -11,7 +12,7 @@ use self::time::Clock;
 use super::heads::Heads;
 use super::reader::{Fault, Head, Interface, longest_packet};
 use super::source::Blocks;
-use crate::ledger::{Losses, Lost};
+use crate::ledger::{DeclaredName, Losses, Lost};
 use crate::wire::{Course, LinkType, Timestamp};
 
 /// Block type of a section header; reads the same in both byte orders.
@@ -19,6 +20,7 @@ const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const NAMES: u32 = 4;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
@@ -62,6 +64,8 @@ pub(super) struct Pcapng {
     counted_drops: u64,
     /// When these were.
     losses: Losses,
+    /// Names that the file gives to addresses.
+    names: Vec<DeclaredName>,
 }
 
 impl Pcapng {
@@ -78,6 +82,7 @@ impl Pcapng {
             drops: Vec::new(),
             counted_drops: 0,
             losses: Losses::default(),
+            names: Vec::new(),
         };
         opened.begin_section(blocks)?;
         Ok(opened)
@@ -104,6 +109,11 @@ impl Pcapng {
         &self.losses
     }
 
+    /// Names that the file gives to addresses.
+    pub(super) fn names(&self) -> &[DeclaredName] {
+        &self.names
+    }
+
     /// Steps to the next packet; false at the end of the file.
     pub(super) fn advance(&mut self, blocks: &mut Blocks, head: &mut Head) -> Result<bool, Fault> {
         blocks.take(self.pending);
@@ -126,7 +136,7 @@ impl Pcapng {
                     self.packet(blocks, kind, head)?;
                     return Ok(true);
                 }
-                INTERFACE | STATISTICS => {
+                INTERFACE | STATISTICS | NAMES if kind != NAMES || total <= LARGEST_BLOCK => {
                     let length = self.whole(blocks, total)?;
                     self.describe(blocks, kind, length)?;
                     blocks.take(length);
@@ -327,6 +337,10 @@ impl Pcapng {
     /// Takes note of an interface, or of what was lost on one.
     fn describe(&mut self, blocks: &Blocks, kind: u32, length: usize) -> Result<(), Fault> {
         let block = Block::new(blocks.part(0, length), self.big_endian);
+        if kind == NAMES {
+            names::read(&block, &mut self.names);
+            return Ok(());
+        }
         if kind == STATISTICS {
             if let Some((id, lost)) = statistics(&block)
                 && let Some(drops) = self.drops.get_mut(self.section.saturating_add(id as usize))

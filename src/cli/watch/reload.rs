@@ -36,7 +36,7 @@ pub(super) fn reads(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
 /// The files that SIGHUP reads again.
 pub(super) fn files(arguments: &WatchArguments, site: &Site) -> Vec<PathBuf> {
     let packs = site.packs.iter().chain(&site.baseline).map(PathBuf::from).filter(|pack| pack.is_file());
-    arguments.site.site.iter().cloned().chain(packs).collect()
+    arguments.site.site.iter().chain(&arguments.site.hosts).cloned().chain(packs).collect()
 }
 
 impl Watch<'_> {

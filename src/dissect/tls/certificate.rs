@@ -9,7 +9,7 @@ use crate::dissect::reader::Reader;
 /// Object identifier 2.5.29.17 with its tag and length.
 const ALTERNATIVE_NAME: &[u8] = b"\x06\x03\x55\x1d\x11";
 /// Most names kept of one certificate.
-const NAMES: usize = 64;
+pub const MOST_NAMES: usize = 64;
 
 /// DNS names of the first certificate in the message, canonical, wildcards as `*`.
 pub(super) fn names(message: &[u8]) -> Vec<String> {
@@ -37,7 +37,7 @@ fn alternative_names(certificate: &[u8]) -> Option<Vec<String>> {
     let mut entries = Reader::new(list.bytes);
     let mut found = Vec::new();
     while let Some(entry) = ber::element(&mut entries) {
-        if entry.tag == 0x82 && found.len() < NAMES {
+        if entry.tag == 0x82 && found.len() < MOST_NAMES {
             found.extend(name::from_text(entry.bytes));
         }
     }

@@ -6,6 +6,7 @@ mod certificate;
 mod hello;
 mod record;
 
+pub use certificate::MOST_NAMES;
 pub use hello::Hello;
 
 use super::peek::{Peek, Rest, Sight, Speaker, short};
@@ -90,6 +91,19 @@ fn server(messages: &[u8], hello: usize) -> Sight {
         sight.rest = Rest::Nothing;
     }
     sight
+}
+
+/// Where the certificate message of a server ends in its bytes, if it is all there and in clear.
+#[must_use]
+pub fn certificate_end(bytes: &[u8]) -> Option<usize> {
+    let messages = record::handshake(bytes);
+    let mut reader = Reader::new(&messages);
+    let (_, hello) = message(&mut reader)?;
+    reader.skip(hello)?;
+    let (kind, length) = message(&mut reader)?;
+    reader.skip(length)?;
+    let end = messages.len().checked_sub(reader.left())?;
+    if kind == CERTIFICATE { record::place(bytes, end) } else { None }
 }
 
 fn message(reader: &mut Reader<'_>) -> Option<(u8, usize)> {

@@ -59,6 +59,22 @@ pub(super) fn handshake(bytes: &[u8]) -> Cow<'_, [u8]> {
     joined
 }
 
+/// Where the first `length` handshake bytes end, record headers counted.
+pub(super) fn place(bytes: &[u8], length: usize) -> Option<usize> {
+    let mut left = length;
+    let mut reader = Reader::new(bytes);
+    loop {
+        let record = Record::read(&mut reader)?;
+        match left.checked_sub(record.body.len()) {
+            Some(behind) if behind > 0 => left = behind,
+            _ => {
+                let unread = record.body.len().checked_sub(left)?;
+                return bytes.len().checked_sub(reader.left())?.checked_sub(unread);
+            }
+        }
+    }
+}
+
 /// A connection that fails at once: the server's first record is an alert (RFC 8446 section 6).
 pub(super) fn alert(prefix: &Prefix<'_>) -> Peek {
     let mut reader = Reader::new(prefix.bytes);

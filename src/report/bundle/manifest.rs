@@ -54,6 +54,9 @@ pub struct Predicate {
     pub packs: Vec<PackMember>,
     /// The site file, if there was one.
     pub site: Option<SiteMember>,
+    /// The hosts file, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<SiteMember>,
     /// The key under whose pseudonyms the bundle stands; then it holds neither packs, site nor packets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redaction: Option<String>,

@@ -103,7 +103,7 @@ fn rests_on(page: &mut Markup, how: &str, frames: &str, against: &[String]) {
 fn strength(page: &mut Markup, word: &str) {
     let tone = match word {
         "agreed" | "dns" | "bind" | "announced" => Tone::Good,
-        "sni" | "range" => Tone::Unsure,
+        "declared" | "sni" | "range" => Tone::Unsure,
         _ => Tone::Bad,
     };
     badge(page, tone, word);

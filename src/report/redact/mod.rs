@@ -79,7 +79,10 @@ pub fn observation(key: &Key, seen: &Observation) -> Observation {
         binding.aliases.clear();
     }
     let mut inputs = seen.inputs.clone();
-    inputs.iter_mut().for_each(|input| input.path = hider.path(&input.path));
+    for input in &mut inputs {
+        input.path = hider.path(&input.path);
+        input.declared.clear();
+    }
     Observation { flows, bindings, inputs, first: seen.first, last: seen.last, ..Observation::default() }
 }
 
@@ -139,7 +142,8 @@ fn names(seen: &Observation) -> impl Iterator<Item = &str> {
     let claimed = claims.map(|claim| claim.name.as_str());
     let asked = seen.resolutions.iter().map(|question| question.name.as_str());
     let given = seen.bindings.iter().flat_map(|binding| binding.aliases.iter().chain([&binding.name]));
-    claimed.chain(asked).chain(given.map(String::as_str))
+    let announced = seen.announcements.iter().filter_map(|told| told.host.as_deref());
+    claimed.chain(asked).chain(given.map(String::as_str)).chain(announced)
 }
 
 /// Who plays a role: an address, a range of them, or a name.

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use crate::audit::{
-    AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, InputEntry, InterfaceEntry, NameEntry, NextStep,
-    OutageEntry, PackEntry, PeerResult, PortEntry, Quality, RowResult, SiteEntry, SmallestRule, WaiverResult,
+    AtomResult, Audit, EvidenceRef, Finding, FirewallRequest, HostsEntry, InputEntry, InterfaceEntry, NameEntry,
+    NextStep, OutageEntry, PackEntry, PeerResult, PortEntry, Quality, RowResult, SiteEntry, SmallestRule, WaiverResult,
 };
 
 /// What a text is.
@@ -85,13 +85,18 @@ fn of_input(input: &InputEntry, turn: Turn<'_>) -> InputEntry {
 }
 
 fn of_site(site: &SiteEntry, turn: Turn<'_>) -> SiteEntry {
-    let SiteEntry { name, path, sha256, since, vantage, subject, roles, features } = site;
+    let SiteEntry { name, path, sha256, since, hosts, trusts_names, vantage, subject, roles, features } = site;
     let players = |players: &Vec<String>, turn: Turn<'_>| players.iter().map(|p| turn(Class::Player, p)).collect();
     SiteEntry {
         name: turn(Class::Whole, name),
         path: path.as_deref().map(|path| turn(Class::Path, path)),
         sha256: sha256.as_deref().map(|digest| turn(Class::Digest, digest)),
         since: since.clone(),
+        hosts: hosts.as_ref().map(|HostsEntry { path, sha256 }| HostsEntry {
+            path: turn(Class::Path, path),
+            sha256: turn(Class::Digest, sha256),
+        }),
+        trusts_names: *trusts_names,
         vantage: vantage.clone(),
         subject: subject.clone(),
         roles: roles.iter().map(|(role, all)| (role.clone(), players(all, turn))).collect(),
