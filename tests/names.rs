@@ -112,7 +112,7 @@ mod said {
     /// It adds its frame where it bears the name, says so where it does not, and changes no verdict.
     #[test]
     fn a_certificate_adds_evidence_and_decides_nothing() {
-        let bears = "DNS frame 2 and SNI (flow from frame 3) both say graph.microsoft.com. \
+        let bears = "DNS frame 2 and SNI (frame 6) both say graph.microsoft.com. \
             The server's certificate (frame 7) bears the name too.";
         check_certificate(&["other.example", NAME], true, ("expected", bears), &[1, 2, 3, 7]);
         check_certificate(&["*.microsoft.com"], true, ("expected", bears), &[1, 2, 3, 7]);

@@ -1,4 +1,5 @@
-//! What an audit document holds of names and of ports that were assigned as needed. Decides nothing.
+//! What an audit document holds of names and of ports that were assigned as needed, and of what of them was hidden.
+//! Decides nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -84,4 +85,15 @@ pub struct PortEntry {
     pub contradictions: Vec<String>,
     /// The answer that announced it, and the first flow to it.
     pub evidence: Vec<EvidenceRef>,
+}
+
+/// That an audit stands under pseudonyms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redaction {
+    /// How they were made: `flowaudit/redaction/1`.
+    pub scheme: String,
+    /// Which key made them: a name that does not give it away.
+    pub key: String,
+    /// What the names stand for, sealed with that key (AES-256-GCM, Base64).
+    pub sealed: String,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::continuity::{ClockStepEntry, LossWindow, OutageEntry};
-pub use super::known::{HostsEntry, InterfaceEntry, NameEntry, PortEntry};
+pub use super::known::{HostsEntry, InterfaceEntry, NameEntry, PortEntry, Redaction};
 pub use super::terms::{Fitting, FlowVerdict, Kind, RowStatus, Verdict};
 
 /// The answer in one word.
@@ -345,17 +345,6 @@ pub struct Quality {
     /// When a clock was set.
     #[serde(default)]
     pub clock_steps: Vec<ClockStepEntry>,
-}
-
-/// That an audit stands under pseudonyms.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redaction {
-    /// How they were made: `flowaudit/redaction/1`.
-    pub scheme: String,
-    /// Which key made them: a name that does not give it away.
-    pub key: String,
-    /// What the names stand for, sealed with that key (AES-256-GCM, Base64).
-    pub sealed: String,
 }
 
 /// The whole audit.

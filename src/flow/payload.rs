@@ -6,7 +6,8 @@ use super::interned::{Interned, Verdict};
 use super::key::{Address, End, Pair};
 use super::packet::Packet;
 use super::places::Places;
-use super::prefix::{Arrival, Foreign, Log, Mark};
+use super::prefix::{Arrival, Log, Mark};
+use super::recognition::Foreign;
 use super::record::{Detail, Run};
 use super::seen::Seen;
 use crate::dissect::{ClaimSource, Progress, certificate_end};
@@ -27,6 +28,7 @@ pub(super) struct Payloads {
     /// What was recognised.
     pub(super) interned: Interned,
     /// Details of runs that were let go, with the memory of their logs: the next runs take them.
+    #[expect(clippy::vec_box, reason = "runs hold them boxed, and what is moved on is the box")]
     pub(super) spare: Vec<Box<Detail>>,
     /// Bytes held for recognition.
     pub(super) held: usize,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::flow::declarer;
+use super::name::declarer;
 use super::{frame, source};
 use crate::audit::declared::Declarer;
 use crate::dissect::ClaimSource;
