@@ -16,7 +16,7 @@ use crate::wire::Timestamp;
 /// Packets that may be looked for at once: as many misses of the cache as a core can wait for together.
 pub const AHEAD: usize = 32;
 /// With so few runs the caches of a core hold those that are in use: reading headers twice would cost more than it saves.
-pub(super) const FEW_RUNS: usize = 4 * 1024;
+pub(super) const FEW_RUNS: usize = 32 * 1024;
 
 /// Hashes of packets that come next.
 #[derive(Default)]
