@@ -22,7 +22,7 @@ impl<A: Address> Run<A> {
     }
 
     pub(super) fn note_ending(&mut self, tcp: PlainTcp, from: End) {
-        let acknowledges = tcp.flags.any(TcpFlags::RST) && tcp.flags.any(TcpFlags::ACK);
+        let acknowledges = tcp.flags.all(TcpFlags::RST | TcpFlags::ACK);
         let acknowledged = acknowledges.then_some(tcp.acknowledgement);
         let answered = self.is_answered();
         *self.endings_mut().of_mut(from) = Some(Ending { sequence: tcp.sequence, acknowledged, answered });

@@ -238,7 +238,7 @@ impl<A: Address> Run<A> {
         }
         if tcp.flags.any(TcpFlags::RST) {
             self.seen.set_by(Seen::RST, from);
-        } else if tcp.flags.any(TcpFlags::SYN) && tcp.flags.any(TcpFlags::ACK) {
+        } else if tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK) {
             self.seen.set_by(Seen::SYN_ACK, from);
         }
     }
