@@ -128,7 +128,8 @@ mod program {
         for (file, parts) in EVIDENCE {
             let ran = ran(&["site", "init", &text(&captures.join(file))], 0, "read it");
             let guessed = String::from_utf8_lossy(&ran.stdout).into_owned();
-            assert!(guessed.lines().all(|line| line.len() <= 100 || line.contains("from /")), "{file}\n{guessed}");
+            // What cannot be broken is the name of the capture, which is as long as the reader's folders are deep.
+            assert!(guessed.lines().all(|line| line.len() <= 100 || line.contains(file)), "{file}\n{guessed}");
             let guessed = unwrapped(&guessed);
             for part in *parts {
                 assert!(guessed.contains(part), "{file}: {part}\n{guessed}");
