@@ -79,7 +79,7 @@ impl FlowTable {
         let max_flows = max_flows.clamp(16, 0x7fff_ffff);
         let folds = Folds::new((max_flows / FOLD_SHARE).max(64));
         let payloads = Payloads { continuation, ..Payloads::default() };
-        Self { four: Table::default(), six: Table::default(), payloads, folds, max_flows, latest: None }
+        Self { four: Table::new(max_flows), six: Table::new(max_flows), payloads, folds, max_flows, latest: None }
     }
 
     /// Counts one datagram that is no fragment.

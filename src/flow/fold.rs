@@ -2,15 +2,17 @@
 //! there are too many originators even for that, they are told by their network, then not at all;
 //! which service was called and how it went is never lost.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use foldhash::fast::RandomState;
 
 use super::{Conversation, Counts, DirectionBasis, Endpoint, Outcome};
 use crate::dissect::Payload;
 use crate::wire::Transport;
 
 /// Who called whom for what, and how it went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Kind {
     originator: IpAddr,
     responder: IpAddr,
@@ -22,7 +24,8 @@ struct Kind {
 /// The folded flows.
 #[derive(Clone, Debug)]
 pub(super) struct Folds {
-    kinds: BTreeMap<Kind, Conversation>,
+    /// Found by hash, since one eviction folds hundreds of thousands; whoever goes through them sorts them.
+    kinds: HashMap<Kind, Conversation, RandomState>,
     limit: usize,
     /// Flows folded so far.
     pub(super) flows: u64,
@@ -31,8 +34,8 @@ pub(super) struct Folds {
 impl Folds {
     /// Room for `limit` kinds before originators are told by their network, twice as many before
     /// they are told not at all.
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { kinds: BTreeMap::new(), limit, flows: 0 }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { kinds: HashMap::default(), limit, flows: 0 }
     }
 
     /// Folds one flow, or what an earlier fold left.
@@ -70,14 +73,18 @@ impl Folds {
 
     /// Adds the folds of another table.
     pub(super) fn merge(&mut self, later: Self) {
-        for flow in later.kinds.into_values() {
+        let mut kinds: Vec<(Kind, Conversation)> = later.kinds.into_iter().collect();
+        kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        for (_, flow) in kinds {
             self.add(flow);
         }
     }
 
-    /// One conversation for each kind.
+    /// One conversation for each kind, in the order of kinds.
     pub(super) fn conversations(&self) -> impl Iterator<Item = &Conversation> {
-        self.kinds.values()
+        let mut kinds: Vec<(&Kind, &Conversation)> = self.kinds.iter().collect();
+        kinds.sort_unstable_by_key(|(kind, _)| **kind);
+        kinds.into_iter().map(|(_, flow)| flow)
     }
 }
 

@@ -39,8 +39,10 @@ impl Detail {
     }
 }
 
-/// One run of a conversation.
+/// One run of a conversation. Begins with a line of the cache: with many flows each line that a packet touches
+/// has to be waited for.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Run<A> {
     pub(super) key: Key<A>,
     pub(super) first: Timestamp,

@@ -18,6 +18,10 @@ pub const AHEAD: usize = 32;
 /// With so few runs the caches of a core hold those that are in use: reading headers twice would cost more than it saves.
 pub(super) const FEW_RUNS: usize = 32 * 1024;
 
+/// Runs for which room is asked for at once: memory that nobody has written to costs nothing, and growing by steps
+/// would copy all runs at each of them.
+const MOST_ROOM: usize = 1 << 20;
+
 /// Hashes of packets that come next.
 #[derive(Default)]
 pub(super) struct Hashes {
@@ -46,15 +50,17 @@ pub(super) struct Table<A> {
     /// The latest run of each key.
     index: Slots,
     seed: RandomState,
-}
-
-impl<A> Default for Table<A> {
-    fn default() -> Self {
-        Self { runs: Vec::new(), index: Slots::default(), seed: RandomState::default() }
-    }
+    /// Runs for which room is asked for at once when they become many.
+    room: usize,
 }
 
 impl<A: Address> Table<A> {
+    /// An empty table that will hold `most` runs.
+    pub(super) fn new(most: usize) -> Self {
+        let room = most.min(MOST_ROOM);
+        Self { runs: Vec::new(), index: Slots::default(), seed: RandomState::default(), room }
+    }
+
     /// Runs held.
     pub(super) const fn len(&self) -> usize {
         self.runs.len()
@@ -173,7 +179,9 @@ impl<A: Address> Table<A> {
         let excess = self.runs.len().saturating_sub(keep);
         let mut order: Vec<(u8, usize)> =
             self.runs.iter().enumerate().map(|(position, run)| (use_of(run), position)).collect();
-        order.sort_unstable();
+        if excess < order.len() {
+            order.select_nth_unstable(excess);
+        }
         let mut gone = vec![false; self.runs.len()];
         for (_, position) in order.into_iter().take(excess) {
             if let Some(gone) = gone.get_mut(position) {
@@ -219,6 +227,10 @@ impl<A: Address> Table<A> {
     fn insert(&mut self, hash: u64, run: Run<A>) {
         let Ok(position) = u32::try_from(self.runs.len()) else { return };
         let before = self.index.find(hash, |other| at(&self.runs, other).is_some_and(|held| held.key == run.key));
+        if self.runs.len() == FEW_RUNS {
+            // Where so much is not to be had, it grows by steps.
+            let _ = self.runs.try_reserve_exact(self.room.saturating_sub(FEW_RUNS));
+        }
         self.runs.push(run);
         match before {
             Some(before) => {

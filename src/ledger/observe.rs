@@ -28,7 +28,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_flows: 1_000_000, several_taps: true, continuation: false }
+        Self { max_flows: 1 << 20, several_taps: true, continuation: false }
     }
 }
 
