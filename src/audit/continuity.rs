@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::time;
+use crate::flow::Conversation;
 use crate::ledger::{Losses, Lost, Observation};
 use crate::wire::Timestamp;
 
@@ -54,11 +55,10 @@ pub(super) struct Attention {
 }
 
 /// The longest time in which nothing is known to have been missed.
-pub(super) fn attention(observation: &Observation) -> Attention {
+pub(super) fn attention(observation: &Observation, losses: &Losses) -> Attention {
     let (Some(first), Some(last)) = (observation.first, observation.last) else {
         return Attention { longest: 0, unbroken: false };
     };
-    let losses = losses(observation);
     if is_untimed(observation) {
         return Attention { longest: 0, unbroken: false };
     }
@@ -91,19 +91,22 @@ fn is_untimed(observation: &Observation) -> bool {
     observation.inputs.iter().any(|input| input.reported_drops > timed(&input.losses))
 }
 
-/// Every loss by its minute: packets as the inputs say, and bytes that were acknowledged and never
-/// seen, which were lost somewhen during their flow.
-fn losses(observation: &Observation) -> Losses {
+/// Lost packets by their minute, as the inputs say.
+pub(super) fn told(observation: &Observation) -> Losses {
     let mut losses = Losses::default();
     observation.inputs.iter().for_each(|input| losses.extend(&input.losses));
-    for flow in observation.flows.iter().filter(|flow| flow.missed > 0) {
-        losses.add(flow.first, flow.last, Lost { unseen: flow.missed, ..Lost::default() });
-    }
     losses
 }
 
+/// Adds bytes that were acknowledged and never seen, which were lost somewhen during their flow.
+pub(super) fn unseen(losses: &mut Losses, flow: &Conversation) {
+    if flow.missed > 0 {
+        losses.add(flow.first, flow.last, Lost { unseen: flow.missed, ..Lost::default() });
+    }
+}
+
 /// The times with losses, as reports show them.
-pub(super) fn windows(observation: &Observation) -> Vec<LossWindow> {
+pub(super) fn windows(losses: &Losses) -> Vec<LossWindow> {
     let window = |(from, until, lost): (Timestamp, Timestamp, Lost)| LossWindow {
         from: time::text(from),
         until: time::text(until),
@@ -111,7 +114,7 @@ pub(super) fn windows(observation: &Observation) -> Vec<LossWindow> {
         interface_drops: lost.interface,
         missed_bytes: lost.unseen,
     };
-    losses(observation).windows().map(window).collect()
+    losses.windows().map(window).collect()
 }
 
 /// The times in which interfaces were down, as reports show them.

@@ -9,16 +9,21 @@ use super::verdict::Judgement;
 use super::words;
 use crate::flow::{Conversation, IcmpError};
 
-/// Makes conversations of ICMP errors baseline where each end fits an error that decided a flow.
-pub(super) fn excuse(flows: &[Conversation], judged: &mut [Judgement]) {
+/// Makes conversations of ICMP errors baseline where each end fits an error that decided a flow: one of those at the
+/// places `reported`.
+pub(super) fn excuse(flows: &[Conversation], reported: &[usize], judged: &mut [Judgement]) {
     let ours = |judgement: &Judgement| judgement.verdict.verdict != Verdict::OutOfScope;
     let mut reports: BTreeMap<(IpAddr, IpAddr), Vec<(&Conversation, IcmpError)>> = BTreeMap::new();
-    for (flow, _) in flows.iter().zip(judged.iter()).filter(|(_, judgement)| ours(judgement)) {
+    let decided = reported.iter().filter_map(|place| flows.get(*place).zip(judged.get(*place)));
+    for (flow, _) in decided.filter(|(_, judgement)| ours(judgement)) {
         let Some(error) = flow.icmp.as_deref().copied() else { continue };
         // The error goes back to the sender of the packet that it quotes.
         for end in [flow.originator.address, flow.responder.address] {
             reports.entry((error.from, end)).or_default().push((flow, error));
         }
+    }
+    if reports.is_empty() {
+        return;
     }
     for (flow, judgement) in flows.iter().zip(judged).filter(|(flow, _)| super::is_icmp(flow.transport)) {
         if !matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Unresolved) {

@@ -217,7 +217,14 @@ struct Head<'head> {
 }
 
 fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversation]) -> Finding {
-    let packets = flows.iter().map(|flow| flow.sent.packets.saturating_add(flow.received.packets));
+    let (mut weight, mut packets, mut span) = (0u64, 0u64, None);
+    for flow in flows {
+        weight = weight.saturating_add(flow.weight());
+        packets = packets.saturating_add(flow.packets());
+        let (first, last) = span.unwrap_or((flow.first, flow.last));
+        span = Some((flow.first.min(first), flow.last.max(last)));
+    }
+    let (first, last) = span.unzip();
     Finding {
         id: id(head.kind, head.row, head.key),
         kind: head.kind.to_owned(),
@@ -225,10 +232,10 @@ fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversati
         rows: if head.row.is_empty() { Vec::new() } else { vec![head.row.to_owned()] },
         summary: head.summary,
         detail,
-        flows: super::weight(flows.iter().copied()),
-        packets: packets.fold(0, u64::saturating_add),
-        first: flows.iter().map(|flow| flow.first).min().map(time::text),
-        last: flows.iter().map(|flow| flow.last).max().map(time::text),
+        flows: weight,
+        packets,
+        first: first.map(time::text),
+        last: last.map(time::text),
         evidence: evidence::of(rows.observation, flows.iter().copied()),
     }
 }

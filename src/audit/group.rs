@@ -2,7 +2,7 @@
 //! hosts is one, and what was really talked about is never hidden inside either.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
@@ -86,8 +86,8 @@ impl Group<'_> {
     }
 }
 
-fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
-    values.collect::<BTreeSet<T>>().len()
+fn distinct<T: Hash + Eq>(values: impl Iterator<Item = T>) -> usize {
+    values.collect::<HashSet<T, foldhash::fast::RandomState>>().len()
 }
 
 /// Places of flows by key, found by hash, since every flow asks. The places of a key are a chain through a list as

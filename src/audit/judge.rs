@@ -10,6 +10,7 @@ use super::model::{
 };
 use super::rows::Rows;
 use super::scope::Scope;
+use super::sums::Sums;
 use super::verdict::{self, Evidence, Judgement};
 use super::waivers::Hit;
 use super::{attributions, errors, findings, quality, time, words};
@@ -53,9 +54,15 @@ impl<'audit> Judge<'audit> {
     /// Every flow in order; only the one at `told` says why.
     pub(super) fn all(&self, observation: &'audit Observation, told: Option<usize>) -> Vec<Judgement> {
         let pen = |index| if told == Some(index) { Pen::Writes } else { Pen::Rests };
-        let flows = observation.flows.iter().enumerate();
-        let mut judged: Vec<Judgement> = flows.map(|(index, flow)| self.one(flow, pen(index))).collect();
-        errors::excuse(&observation.flows, &mut judged);
+        let mut judged = Vec::with_capacity(observation.flows.len());
+        let mut reported = Vec::new();
+        for (index, flow) in observation.flows.iter().enumerate() {
+            judged.push(self.one(flow, pen(index)));
+            if flow.icmp.is_some() {
+                reported.push(index);
+            }
+        }
+        errors::excuse(&observation.flows, &reported, &mut judged);
         judged
     }
 
@@ -98,10 +105,11 @@ fn bystander(pen: Pen) -> Judgement {
 
 fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {
     let matrix = judge.evidence.matrix;
-    let rows = Rows::new(judge, observation, judged);
+    let sums = Sums::new(observation, judged);
+    let rows = Rows::new(judge, observation, judged, &sums.losses);
     let results = rows.results();
     let found = findings::all(&rows, &results, judged);
-    let quality = quality::assess(judge, observation, judged, &results);
+    let quality = quality::assess(judge, observation, &sums, &results);
     let sources = Sources { observation, judged, judge };
     let ((names, more_names), (ports, more_ports)) = (attributions::names(&sources), attributions::ports(&sources));
     let answer = match (found.is_empty(), quality.complete) {
@@ -123,7 +131,7 @@ fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> 
         findings,
         next,
         waivers: waivers(observation, matrix, judged),
-        totals: totals(observation, judged),
+        totals: totals(observation, &sums),
         quality,
         names,
         more_names,
@@ -207,28 +215,14 @@ fn waivers(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> 
     matrix.waivers.iter().enumerate().map(entry).collect()
 }
 
-fn totals(observation: &Observation, judged: &[Judgement]) -> Totals {
-    let (mut verdicts, mut outcomes) = ([0u64; Verdict::ALL.len()], [0u64; Outcome::ALL.len()]);
-    for (flow, judgement) in observation.flows.iter().zip(judged) {
-        count(&mut verdicts, judgement.verdict.verdict as usize, flow.weight());
-        count(&mut outcomes, flow.outcome as usize, flow.weight());
-    }
-    let seen = |counts: &[u64], place: usize| counts.get(place).copied().unwrap_or_default();
-    let by_verdict = Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), seen(&verdicts, *verdict as usize)));
-    let by_verdict = by_verdict.collect();
-    let by_outcome = Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), seen(&outcomes, *outcome as usize)));
-    let by_outcome = by_outcome.collect();
+fn totals(observation: &Observation, sums: &Sums) -> Totals {
+    let by_verdict = Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), sums.of_verdict(*verdict)));
+    let by_outcome = Outcome::ALL.iter().map(|outcome| (outcome.name().to_owned(), sums.of_outcome(*outcome)));
     Totals {
-        flows: super::weight(&observation.flows),
+        flows: sums.flows(),
         packets: observation.counters.frames,
         bytes: observation.counters.bytes,
-        by_verdict,
-        by_outcome,
-    }
-}
-
-fn count(counts: &mut [u64], place: usize, weight: u64) {
-    if let Some(seen) = counts.get_mut(place) {
-        *seen = seen.saturating_add(weight);
+        by_verdict: by_verdict.collect(),
+        by_outcome: by_outcome.collect(),
     }
 }

@@ -27,6 +27,7 @@ mod rows;
 mod rpc;
 mod scope;
 mod suggest;
+mod sums;
 mod tally;
 mod terms;
 #[cfg(test)]

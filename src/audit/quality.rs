@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::judge::Judge;
 use super::model::{Quality, RowResult, RowStatus, Verdict};
-use super::verdict::Judgement;
+use super::sums::Sums;
 use super::{continuity, time, words};
 use crate::flow::Outcome;
 use crate::ledger::{Counters, InputState, Observation};
@@ -26,18 +26,12 @@ pub fn check_identity(counters: &Counters) -> Result<(), String> {
 }
 
 /// The quality box.
-pub(super) fn assess(
-    judge: &Judge<'_>,
-    observation: &Observation,
-    judged: &[Judgement],
-    rows: &[RowResult],
-) -> Quality {
+pub(super) fn assess(judge: &Judge<'_>, observation: &Observation, sums: &Sums, rows: &[RowResult]) -> Quality {
     let matrix = judge.evidence.matrix;
     let counters = &observation.counters;
-    let outcome = |outcome: Outcome| super::weight(observation.flows.iter().filter(|f| f.outcome == outcome));
     let reached = reached(counters);
-    let out_of_scope = outside(observation, judged).min(reached);
-    let mut gaps = gaps(observation, judged, rows);
+    let out_of_scope = sums.outside.min(reached);
+    let mut gaps = gaps(observation, sums, rows);
     gaps.extend(judge.scope.forgotten().map(words::forgotten));
     let vantage = matrix.vantage.and_then(|role| matrix.role(role)).map(|role| role.id.clone());
     Quality {
@@ -56,8 +50,8 @@ pub(super) fn assess(
         truncated: counters.truncated,
         drops: drops(observation),
         dropped_by_host: counters.dropped_by_host,
-        one_sided: outcome(Outcome::OneSided),
-        midstream: outcome(Outcome::Midstream),
+        one_sided: sums.of_outcome(Outcome::OneSided),
+        midstream: sums.of_outcome(Outcome::Midstream),
         folded: counters.folded_flows,
         missed_bytes: counters.missed_bytes,
         time_inversions: counters.time_inversions,
@@ -67,7 +61,7 @@ pub(super) fn assess(
         payloads_not_held: counters.payloads_not_held,
         kernel_drops: drops(observation).saturating_sub(interface_drops(observation)),
         interface_drops: interface_drops(observation),
-        losses: continuity::windows(observation),
+        losses: continuity::windows(&sums.losses),
         outages: continuity::outages(observation),
         clock_steps: continuity::clock_steps(observation),
     }
@@ -77,16 +71,6 @@ pub(super) fn assess(
 fn reached(counters: &Counters) -> u64 {
     let lost = [counters.duplicates, sum(counters.undecoded.values()), counters.fragments_pending];
     lost.iter().fold(counters.frames, |rest, lost| rest.saturating_sub(*lost))
-}
-
-/// Packets of flows that are not ours, outside tunnels: an inner packet has no frame of its own.
-fn outside(observation: &Observation, judged: &[Judgement]) -> u64 {
-    let flows = observation.flows.iter().zip(judged);
-    let ours = |judgement: &Judgement| judgement.verdict.verdict != Verdict::OutOfScope;
-    let packets = flows
-        .filter(|(flow, judgement)| flow.depth == 0 && !ours(judgement))
-        .map(|(flow, _)| flow.sent.packets.saturating_add(flow.received.packets));
-    packets.fold(0, u64::saturating_add)
 }
 
 fn sum<'count>(counts: impl Iterator<Item = &'count u64>) -> u64 {
@@ -111,13 +95,10 @@ fn by_reason(counters: &Counters) -> BTreeMap<String, u64> {
 type Sentence = fn(u64) -> String;
 
 /// Every reason why the evidence is not complete, one sentence each.
-fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> Vec<String> {
+fn gaps(observation: &Observation, sums: &Sums, rows: &[RowResult]) -> Vec<String> {
     let counters = &observation.counters;
     let undecoded = counters.undecoded.iter().chain(&counters.undecoded_inner);
     let blind = undecoded.filter(|(reason, _)| reason.bears_ip()).fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-    let flows = observation.flows.iter().zip(judged);
-    let unresolved =
-        super::weight(flows.filter(|(_, j)| j.verdict.verdict == Verdict::Unresolved).map(|(flow, _)| flow));
     let of = |status: RowStatus| {
         let ids = rows.iter().filter(|row| row.status == status).map(|row| row.id.as_str());
         ids.collect::<Vec<_>>().join(", ")
@@ -144,7 +125,7 @@ fn gaps(observation: &Observation, judged: &[Judgement], rows: &[RowResult]) -> 
         (counters.names_unread, words::gap_names),
         (counters.browsers_unread, words::gap_browsers),
         (counters.payloads_not_held, words::gap_payloads),
-        (unresolved, words::gap_unresolved),
+        (sums.of_verdict(Verdict::Unresolved), words::gap_unresolved),
     ];
     gaps.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, sentence)| sentence(*count)));
     let open = [(of(RowStatus::NotYet), words::GAP_NOT_YET), (of(RowStatus::Unbound), words::GAP_UNBOUND)];

@@ -13,7 +13,7 @@ use super::verdict::{Doubts, Judgement};
 use super::{lookups, words};
 use crate::dissect::Application;
 use crate::flow::Conversation;
-use crate::ledger::Observation;
+use crate::ledger::{Losses, Observation};
 use crate::matrix::{AtomId, Matrix, Need, Row, RowId, Standing};
 
 /// What rows are judged by.
@@ -33,10 +33,15 @@ pub(super) struct Rows<'audit> {
 
 impl<'audit> Rows<'audit> {
     /// Sorts the flows by the atoms that they speak for.
-    pub(super) fn new(judge: &'audit Judge<'audit>, observation: &'audit Observation, judged: &[Judgement]) -> Self {
+    pub(super) fn new(
+        judge: &'audit Judge<'audit>,
+        observation: &'audit Observation,
+        judged: &[Judgement],
+        losses: &Losses,
+    ) -> Self {
         let matrix = judge.evidence.matrix;
         let folded = observation.counters.folded_flows > 0;
-        let attention = continuity::attention(observation);
+        let attention = continuity::attention(observation, losses);
         let (tallies, nameless) = (BTreeMap::new(), BTreeMap::new());
         let detours = Detours::default();
         let mut rows = Self { judge, observation, tallies, nameless, folded, attention, detours };

@@ -2,6 +2,7 @@
 //! so that a wrong site is said before an hour of reading, then every capture, then judges.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,12 +53,13 @@ pub fn run(arguments: &AuditArguments) -> Result<u8, Failure> {
     // Patterns and directories have named their files only now.
     check_inputs(&arguments.outputs, &logs, inputs.paths().map(Path::to_owned))?;
     sandbox::confine(&arguments.sandbox, &needs(arguments, &inputs))?;
-    let observation = observe(arguments, &inputs)?;
-    let judged = judge(&observation, &matrix);
+    // The process ends soon: giving a million flows back one by one would only take time.
+    let observation = ManuallyDrop::new(observe(arguments, &inputs)?);
+    let judged = ManuallyDrop::new(judge(&observation, &matrix));
     let packets_whole = write_packets(arguments, &inputs, &observation, &judged)?;
     // From here on every form is written from what is hidden already: none can leak.
     let hidden = hiding.map(|key| redaction::of_audit(&key, &observation, &judged)).transpose()?;
-    let (seen, shown) = hidden.as_ref().map_or((&observation, &judged), |(seen, shown)| (seen, shown));
+    let (seen, shown) = hidden.as_ref().map_or((&*observation, &*judged), |(seen, shown)| (seen, shown));
     if hidden.is_some() {
         // They are the site's own; the flow log shall not look its names up in them.
         matrix.declared = Declared::default();

@@ -213,6 +213,12 @@ impl Conversation {
         self.alike.saturating_add(1)
     }
 
+    /// Packets both ways.
+    #[must_use]
+    pub const fn packets(&self) -> u64 {
+        self.sent.packets.saturating_add(self.received.packets)
+    }
+
     /// Adds the sums of a flow just like it.
     pub fn absorb(&mut self, other: &Self) {
         for (sum, counts) in [(&mut self.sent, other.sent), (&mut self.received, other.received)] {

@@ -173,12 +173,8 @@ impl FlowTable {
             payloads_not_held: self.payloads.not_held,
             ..Settled::default()
         };
-        self.four.for_each_attempt(&mut payloads, |run, until, payloads| {
-            settled.take(run, errors.of(AnyKey::Four(run.key), run, until), ended, payloads);
-        });
-        self.six.for_each_attempt(&mut payloads, |run, until, payloads| {
-            settled.take(run, errors.of(AnyKey::Six(run.key), run, until), ended, payloads);
-        });
+        settled.take_all(&self.four, &mut payloads, |run, until| errors.of(AnyKey::Four(run.key), run, until), ended);
+        settled.take_all(&self.six, &mut payloads, |run, until| errors.of(AnyKey::Six(run.key), run, until), ended);
         settled.flows.extend(self.folds.conversations().cloned());
         in_order(&mut settled.flows);
         settled.streams.sort_by_key(|stream| (stream.first, stream.client, stream.server));
@@ -259,6 +255,30 @@ pub fn in_order(flows: &mut [Conversation]) {
 }
 
 impl Settled {
+    /// Takes the flows of one family. Runs stand in order of their first packets, and those of keys that come again
+    /// are put between them, so that nothing is left to be sorted.
+    fn take_all<'error, A: Address>(
+        &mut self,
+        table: &Table<A>,
+        payloads: &mut Payloads,
+        error: impl Fn(&Run<A>, Option<Timestamp>) -> Option<&'error IcmpError>,
+        ended: Timestamp,
+    ) {
+        let before = self.flows.len();
+        table.for_each_repeated(payloads, |run, until, payloads| self.take(run, error(run, until), ended, payloads));
+        let mut repeated = self.flows.split_off(before);
+        in_order(&mut repeated);
+        let mut repeated = repeated.into_iter().peekable();
+        table.for_each_single(payloads, |run, payloads| {
+            let is_earlier = |flow: &Conversation| (flow.first, flow.first_frame) < (run.first, run.first_frame);
+            while let Some(earlier) = repeated.next_if(is_earlier) {
+                self.flows.push(earlier);
+            }
+            self.take(run, error(run, None), ended, payloads);
+        });
+        self.flows.extend(repeated);
+    }
+
     fn take<A: Address>(&mut self, run: &Run<A>, error: Option<&IcmpError>, ended: Timestamp, payloads: &Payloads) {
         let flow = converse(run, ended, error, payloads);
         self.missed_bytes = self.missed_bytes.saturating_add(flow.missed);

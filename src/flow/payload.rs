@@ -79,9 +79,8 @@ impl Payloads {
         let from = arrival.from;
         let checks = run.key.transport() == Transport::TCP && self.has_start(run);
         // Once it is known what a stream is, or that nobody knows it, further bytes of it only serve to find
-        // copies that contradict what is held.
-        let may_pass = checks && !is_read_again(run);
-        let is_known = may_pass && run.verdict != Verdict::OPEN;
+        // copies that contradict what is held; nor is there anything to be read again in what nobody knows.
+        let is_known = checks && !is_read_again(run) && run.verdict != Verdict::OPEN;
         if run.detail.is_none() {
             run.detail = self.spare.pop();
         }
@@ -89,7 +88,7 @@ impl Payloads {
         let contradicted = checks && log.contradicts(&arrival);
         if is_known {
             log.follow(&arrival);
-        } else if may_pass && log.is_foreign(from) {
+        } else if checks && log.is_foreign(from) {
             log.pass(&arrival);
         } else {
             self.held = self.held.saturating_add(log.push(arrival));

@@ -152,20 +152,24 @@ impl<A: Address> Table<A> {
         }
     }
 
-    /// Shows every attempt, each key's in order, with the start of the next one of its key.
-    pub(super) fn for_each_attempt(
+    /// Shows every run that is the only one of its key.
+    pub(super) fn for_each_single(&self, payloads: &mut Payloads, mut show: impl FnMut(&Run<A>, &Payloads)) {
+        for (_, run) in self.single() {
+            if payloads.has_settled(run) {
+                show(run, payloads);
+            } else {
+                let run = payloads.settled(run);
+                show(&run, payloads);
+            }
+        }
+    }
+
+    /// Shows every attempt of the other keys, each key's in order, with the start of the next one of its key.
+    pub(super) fn for_each_repeated(
         &self,
         payloads: &mut Payloads,
         mut show: impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
     ) {
-        for (_, run) in self.single() {
-            if payloads.has_settled(run) {
-                show(run, None, payloads);
-            } else {
-                let run = payloads.settled(run);
-                show(&run, None, payloads);
-            }
-        }
         for runs in self.several().chunk_by(|one, next| one.1.key == next.1.key) {
             let attempts = attempts(runs, payloads);
             let next = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);

@@ -108,13 +108,6 @@ pub(super) struct Query<'query> {
     pub listed: Atoms<'query>,
 }
 
-impl Query<'_> {
-    /// Whether no name matters.
-    pub const fn is_nameless(&self) -> bool {
-        self.originator.by_name.is_empty() && self.responder.by_name.is_empty()
-    }
-}
-
 impl Index {
     /// Builds the look-up.
     pub fn new(roles: &[Role], rows: &[Row]) -> Self {
@@ -150,6 +143,14 @@ impl Index {
 
     /// Appends every atom that fits to `found`, in order of rows and atoms.
     pub fn matches(&self, facts: &Facts<'_>, found: &mut Vec<Match>) {
+        if let Form::Few(few) = &self.form
+            && is_nameless(facts)
+        {
+            // The classes of the addresses say all: nobody has to ask for their roles.
+            let [originator, responder] =
+                [&facts.originator, &facts.responder].map(|peer| self.intervals.class(peer.address));
+            return few.by_address(originator, responder, self.ports.atoms(facts.transport.0, facts.port), found);
+        }
         self.ask(facts, |query| match &self.form {
             Form::Few(few) => few.matches(&self.ends, query, found),
             Form::Many(many) => many.matches(&self.ends, query, many.side(query), found),
@@ -171,7 +172,7 @@ impl Index {
         if listed.list.is_empty() && listed.wide.is_empty() {
             return;
         }
-        if facts.originator.names.is_empty() && facts.responder.names.is_empty() {
+        if is_nameless(facts) {
             let end = |peer: &Peer<'_>| self.end(peer, &NAMELESS);
             let (originator, responder) = (end(&facts.originator), end(&facts.responder));
             return answer(&Query { originator, responder, transport, port, listed });
@@ -188,6 +189,11 @@ impl Index {
         let class = self.intervals.class(peer.address);
         End { class, by_address: self.intervals.roles(class), by_name }
     }
+}
+
+#[inline]
+const fn is_nameless(facts: &Facts<'_>) -> bool {
+    facts.originator.names.is_empty() && facts.responder.names.is_empty()
 }
 
 static NAMELESS: Named = Named::nobody();

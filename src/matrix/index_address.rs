@@ -26,7 +26,8 @@ pub(super) struct Intervals {
 struct Family<A> {
     /// First address and class of each interval; the first one begins at 0.
     intervals: Vec<(A, u32)>,
-    /// By the first 16 bits: the interval in which that block begins. One more than 64 K entries.
+    /// By the first 16 bits: the interval in which that block begins. One more than 64 K entries, and none where
+    /// there is one interval.
     first: Vec<u32>,
 }
 
@@ -93,6 +94,9 @@ impl<A: Copy + Ord> Family<A> {
                 Some(_) | None => intervals.push((at, class)),
             }
         }
+        if intervals.len() == 1 {
+            return Self { intervals, first: Vec::new() };
+        }
         let mut first = Vec::with_capacity(1 << 16 | 1);
         let mut current = 0u32;
         for block in 0..=u16::MAX {
@@ -108,7 +112,10 @@ impl<A: Copy + Ord> Family<A> {
 
     #[inline]
     fn class(&self, block: usize, address: A) -> Option<u32> {
-        let [low, high] = *self.first.get(block..)?.first_chunk::<2>()?;
+        let Some([low, high]) = self.first.get(block..).and_then(<[u32]>::first_chunk::<2>) else {
+            return self.intervals.first().map(|(_, class)| *class);
+        };
+        let (low, high) = (*low, *high);
         let low = as_index(low);
         let inside = self.intervals.get(low..=as_index(high))?;
         let within = if inside.len() == 1 { 1 } else { inside.partition_point(|(start, _)| *start <= address) };

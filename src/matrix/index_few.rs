@@ -4,8 +4,8 @@
 use super::compiled::Match;
 use super::index::{End, Ends, Query, as_index};
 use super::index_address::Intervals;
-use super::index_port::Atoms;
-use super::model::{Binding, Direction, RoleId, Row};
+use super::index_port::{Atoms, Listed};
+use super::model::{AtomId, Binding, Direction, RoleId, Row};
 
 /// Sets of rows by who stands at their ends.
 #[derive(Clone, Debug)]
@@ -65,35 +65,69 @@ impl Few {
     }
 
     #[inline]
+    fn of_class(&self, class: u32) -> Sets {
+        self.by_class.get(as_index(class)).copied().unwrap_or_default()
+    }
+
+    #[inline]
     fn of(&self, end: &End<'_>) -> Sets {
-        let sets = self.by_class.get(as_index(end.class)).copied().unwrap_or_default();
+        let sets = self.of_class(end.class);
         if end.by_name.is_empty() {
             return sets;
         }
         end.by_name.iter().fold(sets, |sets, (role, _)| sets.or(self.of_role(role)))
     }
 
-    /// Appends every atom that fits.
+    /// The rows at whose ends these two may stand.
     #[inline]
-    pub fn matches(&self, ends: &Ends, query: &Query<'_>, found: &mut Vec<Match>) {
-        let (starts, answers) = (self.of(&query.originator), self.of(&query.responder));
-        let rows = starts.from & answers.to | starts.to & answers.from & self.either;
+    const fn rows(&self, starts: Sets, answers: Sets) -> u128 {
+        starts.from & answers.to | starts.to & answers.from & self.either
+    }
+
+    /// Appends every atom that fits addresses of these classes.
+    #[inline]
+    pub fn by_address(&self, originator: u32, responder: u32, listed: Atoms<'_>, found: &mut Vec<Match>) {
+        let rows = self.rows(self.of_class(originator), self.of_class(responder));
         if rows == 0 {
             return;
         }
-        let by_address = query.is_nameless();
-        let Atoms { list, wide } = query.listed;
-        for atom in list.iter().chain(wide).map(|listed| listed.atom) {
-            if rows.wrapping_shr(atom.row.0) & 1 == 0 {
-                continue;
-            }
-            let address = Some((Binding::Address, Binding::Address));
-            let bound = if by_address { address } else { ends.of(atom.row.0, query) };
+        let (originator, responder) = (Binding::Address, Binding::Address);
+        visit(rows, listed, |atom| found.push(Match { atom, originator, responder }));
+        in_order(listed, found);
+    }
+
+    /// Appends every atom that fits.
+    #[inline]
+    pub fn matches(&self, ends: &Ends, query: &Query<'_>, found: &mut Vec<Match>) {
+        let rows = self.rows(self.of(&query.originator), self.of(&query.responder));
+        if rows == 0 {
+            return;
+        }
+        visit(rows, query.listed, |atom| {
+            let bound = ends.of(atom.row.0, query);
             found.extend(bound.map(|(originator, responder)| Match { atom, originator, responder }));
+        });
+        in_order(query.listed, found);
+    }
+}
+
+/// Shows the listed atoms of some rows.
+#[inline]
+fn visit(rows: u128, listed: Atoms<'_>, mut show: impl FnMut(AtomId)) {
+    for list in [listed.list, listed.wide] {
+        for Listed { atom, .. } in list {
+            if rows.wrapping_shr(atom.row.0) & 1 != 0 {
+                show(*atom);
+            }
         }
-        if !wide.is_empty() {
-            found.sort_unstable();
-            found.dedup();
-        }
+    }
+}
+
+/// Brings what two lists gave into order.
+#[inline]
+fn in_order(listed: Atoms<'_>, found: &mut Vec<Match>) {
+    if !listed.wide.is_empty() {
+        found.sort_unstable();
+        found.dedup();
     }
 }
