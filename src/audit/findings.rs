@@ -217,6 +217,7 @@ struct Head<'head> {
 }
 
 fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversation]) -> Finding {
+    // All in one go: a group may hold half a million flows.
     let (mut weight, mut packets, mut span) = (0u64, 0u64, None);
     for flow in flows {
         weight = weight.saturating_add(flow.weight());

@@ -303,6 +303,21 @@ fn what_is_known_is_held_no_longer() {
     }
 }
 
+/// Streams of endpoint mappers are read again when all is settled: they are kept, but only as long as they may be such.
+#[test]
+fn what_is_read_again_is_held_while_somebody_may_know_it() {
+    let bind = [&b"\x05\0\x0b\x03\x10\0\0\0\xff\xff\0\0\x01\0\0\0"[..], &[0; 1000]].concat();
+    for (first, is_kept) in [(&bind[..], true), (&[0x5a; 1016], false)] {
+        let mut table = FlowTable::new(1000, false);
+        open(&mut table, 135);
+        segment(&mut table, 135, true, TcpFlags::ACK, (1, 1), first);
+        let before = table.payloads.held;
+        assert!(before >= first.len());
+        segment(&mut table, 135, true, TcpFlags::ACK, (1017, 1), &[7; 1000]);
+        assert_eq!(table.payloads.held >= before + 1000, is_kept);
+    }
+}
+
 /// Hellos that never end hold what their budgets allow, each and all together; beyond it a flow counts as
 /// not captured, and that is said.
 #[test]

@@ -53,11 +53,9 @@ fn services(key: &Key) -> String {
 
 pub(in crate::audit) fn group_summary(group: &Group<'_>) -> String {
     let key = &group.key;
-    let many = |address: Option<IpAddr>, count: &dyn Fn() -> usize| {
-        address.map_or_else(|| format!("{} hosts", count()), |address| address.to_string())
-    };
-    let from = many(key.originator, &|| group.originators());
-    let to = many(key.responder, &|| group.responders());
+    let hosts = |count: usize| format!("{count} hosts");
+    let from = key.originator.map_or_else(|| hosts(group.originators()), |address| address.to_string());
+    let to = key.responder.map_or_else(|| hosts(group.responders()), |address| address.to_string());
     let what = match key.port {
         Some(port) => service(key.transport, port),
         None => format!("{} {} ports", group.ports(), key.transport),
