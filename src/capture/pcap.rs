@@ -149,7 +149,7 @@ impl Pcap {
         }
         self.pending = whole;
         self.number = self.number.saturating_add(1);
-        head.at = self.time(seconds, fraction);
+        head.at = time(seconds, fraction, self.nanoseconds);
         head.timed = true;
         head.link = self.link;
         head.number = self.number;
@@ -168,46 +168,52 @@ impl Pcap {
         if self.modified || self.lengths != Lengths::Captured {
             return;
         }
+        // Each record would ask again.
+        match (self.big_endian, self.nanoseconds) {
+            (false, false) => self.list_as::<false, false>(blocks, heads),
+            (false, true) => self.list_as::<false, true>(blocks, heads),
+            (true, false) => self.list_as::<true, false>(blocks, heads),
+            (true, true) => self.list_as::<true, true>(blocks, heads),
+        }
+    }
+
+    fn list_as<const BIG_ENDIAN: bool, const NANOSECONDS: bool>(&mut self, blocks: &Blocks, heads: &mut Heads) {
+        let (longest, end) = (self.longest, blocks.block().len());
         let (mut rest, mut number) = (blocks.rest().get(self.pending..).unwrap_or_default(), self.number);
-        let mut position = blocks.position().wrapping_add(self.pending);
         heads.fill(|head| {
             let Some((&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], behind)) = rest.split_first_chunk::<RECORD>()
             else {
                 return false;
             };
-            let captured = read([i, j, k, l], self.big_endian);
-            let length = captured as usize;
-            if captured > self.longest || length > behind.len() {
-                return false;
-            }
+            let captured = read([i, j, k, l], BIG_ENDIAN);
+            let Some(after) = behind.get(captured as usize..).filter(|_| captured <= longest) else { return false };
             number = number.saturating_add(1);
-            head.at = self.time(read([a, b, c, d], self.big_endian), read([e, f, g, h], self.big_endian));
+            head.at = time(read([a, b, c, d], BIG_ENDIAN), read([e, f, g, h], BIG_ENDIAN), NANOSECONDS);
             head.number = number;
-            head.from = position.wrapping_add(RECORD);
-            head.length = length;
-            head.wire_length = read([m, n, o, p], self.big_endian);
-            rest = behind.get(length..).unwrap_or_default();
-            position = position.wrapping_add(RECORD).wrapping_add(length);
+            head.from = end.wrapping_sub(behind.len());
+            head.length = captured as usize;
+            head.wire_length = read([m, n, o, p], BIG_ENDIAN);
+            rest = after;
             true
         });
         self.number = number;
-        self.pending = position.wrapping_sub(blocks.position());
-    }
-
-    /// A fraction above a second is damage; it moves the packet by no more than that second.
-    #[inline]
-    fn time(&self, seconds: u32, fraction: u32) -> Timestamp {
-        let scaled = if self.nanoseconds {
-            i64::from(fraction.min(1_000_000_000))
-        } else {
-            i64::from(fraction.min(1_000_000)).wrapping_mul(1000)
-        };
-        // The factors have 32 bits at most, so neither the products nor the sum can overflow.
-        Timestamp::from_nanoseconds(i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(scaled))
+        self.pending = end.wrapping_sub(rest.len()).wrapping_sub(blocks.position());
     }
 }
 
-#[inline]
+/// A fraction above a second is damage; it moves the packet by no more than that second.
+#[inline(always)]
+fn time(seconds: u32, fraction: u32, nanoseconds: bool) -> Timestamp {
+    let scaled = if nanoseconds {
+        i64::from(fraction.min(1_000_000_000))
+    } else {
+        i64::from(fraction.min(1_000_000)).wrapping_mul(1000)
+    };
+    // The factors have 32 bits at most, so neither the products nor the sum can overflow.
+    Timestamp::from_nanoseconds(i64::from(seconds).wrapping_mul(1_000_000_000).wrapping_add(scaled))
+}
+
+#[inline(always)]
 fn read(bytes: [u8; 4], big_endian: bool) -> u32 {
     let value = u32::from_le_bytes(bytes);
     if big_endian { value.swap_bytes() } else { value }

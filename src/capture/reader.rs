@@ -82,6 +82,13 @@ impl Default for Head {
     }
 }
 
+impl Head {
+    /// Whether the file says no more of it than where it was captured, when, and how long it is.
+    pub(super) fn is_bare(&self) -> bool {
+        self.course == Course::Unknown && self.packet_id.is_none() && !self.dropped
+    }
+}
+
 /// Where and why a stream breaks off, or is no capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -192,10 +199,10 @@ impl Reader {
         Ok(true)
     }
 
-    /// The captured bytes of a packet that was listed last.
+    /// The block in which the packets lie that were listed last.
     #[inline]
-    pub(super) fn bytes(&self, head: &Head) -> &[u8] {
-        self.blocks.at(head.from, head.length)
+    pub(super) fn block(&self) -> &[u8] {
+        self.blocks.block()
     }
 
     /// The interfaces that the file named so far, in order, over all its sections.

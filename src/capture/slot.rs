@@ -19,11 +19,10 @@ use super::reader::{Fault, Head, Reader, Refusal};
 use super::source::{BLOCK, Blocks, Origin, PEEK};
 use super::taps::Taps;
 use crate::ledger::{Input, InputState};
-use crate::wire::{LinkType, Timestamp};
+use crate::wire::{LinkType, Tally, Timestamp, is_snapped};
 
-/// The ends of packet time.
+/// The beginning of packet time.
 const EARLIEST: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
-const LATEST: Timestamp = Timestamp::from_nanoseconds(i64::MAX);
 
 /// One input while it is read.
 pub(super) struct Slot {
@@ -40,6 +39,8 @@ pub(super) struct Slot {
     /// The packets listed last, and which of them was stepped to.
     heads: Heads,
     current: usize,
+    /// What the packets of the batch come to that is being put together.
+    tally: Tally,
     /// Link type of the first packet, where it was looked up.
     link: Option<LinkType>,
     taps: Vec<u32>,
@@ -61,6 +62,7 @@ impl Slot {
             primed: false,
             heads: Heads::default(),
             current: 0,
+            tally: Tally::default(),
             link: None,
             taps: Vec::new(),
             due: EARLIEST,
@@ -154,7 +156,8 @@ impl Slot {
         };
         let more = if limit == NEVER { rest.len() } else { rest.iter().take_while(comes).count() };
         let behind = first.saturating_add(1).saturating_add(more);
-        self.account(first.saturating_add(1)..behind);
+        let further = self.account(first.saturating_add(1)..behind);
+        self.tally.join(&further);
         self.current = behind.saturating_sub(1);
         first..behind
     }
@@ -168,7 +171,8 @@ impl Slot {
     #[inline]
     pub(super) fn batch(&self, place: u32, range: Range<usize>, accompanied: bool) -> Option<Batch<'_>> {
         let (reader, heads) = (self.reader.as_ref()?, self.heads.get(range)?);
-        Some(Batch { reader, heads, taps: &self.taps, place, accompanied })
+        let (differ, tally) = (!self.heads.are_alike(), self.tally);
+        Some(Batch { reader, heads, differ, tally, taps: &self.taps, place, accompanied })
     }
 
     /// Says that the input could not be opened again when its turn came.
@@ -195,7 +199,7 @@ impl Slot {
     fn step(&mut self) -> bool {
         self.current = self.current.saturating_add(1);
         if self.current < self.heads.len() {
-            self.account(self.at_hand());
+            self.tally = self.account(self.at_hand());
             return true;
         }
         self.list()
@@ -207,7 +211,7 @@ impl Slot {
         self.current = 0;
         match reader.list(&mut self.heads) {
             Ok(true) => {
-                self.account(self.at_hand());
+                self.tally = self.account(self.at_hand());
                 true
             }
             Ok(false) => {
@@ -221,20 +225,26 @@ impl Slot {
         }
     }
 
-    /// Accounts for the listed packets of `range`.
+    /// Accounts for the listed packets of `range`, and says what they come to.
     #[inline]
-    fn account(&mut self, range: Range<usize>) {
+    fn account(&mut self, range: Range<usize>) -> Tally {
         let stepped = self.heads.get(range).unwrap_or_default();
-        self.input.packets = self.input.packets.wrapping_add(stepped.len() as u64);
-        self.due = stepped.iter().fold(self.due, |due, head| due.max(head.at));
-        let (mut first, mut last) = (self.input.first.unwrap_or(LATEST), self.input.last.unwrap_or(EARLIEST));
-        for head in stepped.iter().filter(|head| head.timed) {
-            (first, last) = (first.min(head.at), last.max(head.at));
+        let (mut tally, mut timed) = (Tally::default(), true);
+        for head in stepped {
+            let snapped = is_snapped(head.link, head.length, head.wire_length);
+            tally.add(head.at, head.length, snapped, head.dropped);
+            timed &= head.timed;
         }
-        // Of packets without a time there is no span.
-        if first <= last {
-            (self.input.first, self.input.last) = (Some(first), Some(last));
+        self.input.packets = self.input.packets.wrapping_add(tally.frames);
+        let Some((earliest, latest)) = tally.span() else { return tally };
+        self.due = self.due.max(latest);
+        if timed {
+            self.input.widen(earliest, latest);
+        } else {
+            // Of packets without a time there is no span.
+            stepped.iter().filter(|head| head.timed).for_each(|head| self.input.widen(head.at, head.at));
         }
+        tally
     }
 
     #[cold]

@@ -93,10 +93,10 @@ impl Blocks {
         self.start
     }
 
-    /// `length` bytes from `position` of the block on, consumed or not; empty if not there.
+    /// The block up to the last byte that was read, consumed or not.
     #[inline]
-    pub(super) fn at(&self, position: usize, length: usize) -> &[u8] {
-        self.block.get(position..position.saturating_add(length)).unwrap_or_default()
+    pub(super) fn block(&self) -> &[u8] {
+        self.block.get(..self.end).unwrap_or_default()
     }
 
     /// Consumes `count` bytes of the block.

@@ -144,7 +144,10 @@ pub fn observe(arguments: &AuditArguments, inputs: &Inputs) -> Result<Observatio
         if batch.has_several_taps() {
             ledger.expect_copies();
         }
-        ledger.observe_all(batch.frames());
+        match batch.ethernet() {
+            Some(frames) => ledger.observe_counted(batch.tally(), frames),
+            None => ledger.observe_counted(batch.tally(), batch.frames()),
+        }
         batches = batches.wrapping_add(1);
         if batches.is_multiple_of(BETWEEN_LOOKS) {
             progress.at(read.load(Ordering::Relaxed));

@@ -55,11 +55,34 @@ impl<T> Pair<T> {
 
 /// An address that a record stores.
 pub(super) trait Address: RawAddress + Eq + Ord + Hash {
+    /// An address with its port, in an order.
+    type End: Ord + Copy;
+
+    /// Puts the two together.
+    fn with_port(self, port: u16) -> Self::End;
+
+    /// Takes them apart again.
+    fn apart(end: Self::End) -> (Self, u16);
+
     /// Feeds two addresses and what else is in a key, 40 bits, to a hasher in as few words as they fill.
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher);
 }
 
 impl Address for u32 {
+    /// One number: two are put in order without a branch that cannot be foreseen.
+    type End = u64;
+
+    #[inline(always)]
+    fn with_port(self, port: u16) -> u64 {
+        u64::from(self) << 16 | u64::from(port)
+    }
+
+    #[inline(always)]
+    fn apart(end: u64) -> (Self, u16) {
+        let address = Self::try_from(end >> 16 & 0xffff_ffff).unwrap_or(Self::MAX);
+        (address, u16::try_from(end & 0xffff).unwrap_or(u16::MAX))
+    }
+
     #[inline]
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from(low) << 96 | u128::from(high) << 64 | u128::from(rest));
@@ -67,6 +90,18 @@ impl Address for u32 {
 }
 
 impl Address for [u8; 16] {
+    type End = (u128, u16);
+
+    #[inline(always)]
+    fn with_port(self, port: u16) -> (u128, u16) {
+        (u128::from_be_bytes(self), port)
+    }
+
+    #[inline(always)]
+    fn apart((address, port): (u128, u16)) -> (Self, u16) {
+        (address.to_be_bytes(), port)
+    }
+
     #[inline]
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from_ne_bytes(low));
@@ -102,12 +137,14 @@ impl<A: Address> Hash for Key<A> {
 
 impl<A: Address> Key<A> {
     /// The key of a packet from `source` to `destination`, and which end sent it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(source: (A, u16), destination: (A, u16), transport: Transport) -> (Self, End) {
-        let (low, high, end) =
-            if source <= destination { (source, destination, End::Low) } else { (destination, source, End::High) };
-        let rest = u64::from(low.1) << 24 | u64::from(high.1) << 8 | u64::from(transport.0);
-        (Self { low: low.0, high: high.0, rest }, end)
+        let (source, destination) = (source.0.with_port(source.1), destination.0.with_port(destination.1));
+        let end = if source <= destination { End::Low } else { End::High };
+        let (low, low_port) = A::apart(source.min(destination));
+        let (high, high_port) = A::apart(source.max(destination));
+        let rest = u64::from(low_port) << 24 | u64::from(high_port) << 8 | u64::from(transport.0);
+        (Self { low, high, rest }, end)
     }
 
     /// IP protocol.

@@ -45,7 +45,8 @@ impl<'frame> Packet<'frame> {
     /// The same of a plain packet.
     #[inline(always)]
     pub(super) fn plain<A>(sighting: &Sighting, from: End, plain: &Plain<'frame, A>) -> Self {
-        let &Plain { vlan, length, payload, payload_length, tcp, .. } = plain;
+        let &Plain { vlan, length, payload_length, tcp, .. } = plain;
+        let payload = plain.payload();
         let (at, place, marks) = (sighting.at, sighting.place, marks(sighting));
         Self { at, place, from, vlan, depth: 0, length, payload, payload_length, tcp, marks }
     }

@@ -193,54 +193,56 @@ impl<A: Address> Run<A> {
         *bytes = bytes.wrapping_add(u64::from(packet.length));
         let payload = self.payload.of_mut(from);
         *payload = payload.wrapping_add(u64::from(packet.payload_length));
-        self.seen.add(packet.marks);
         if self.answered.is_none() && from != self.opener() {
             self.set_answer(packet.place);
         }
+        let mut seen = packet.marks;
         match packet.tcp {
-            Some(tcp) => self.add_tcp(tcp, packet, sent_before == 0),
-            None => self.seen.set(Seen::WENT_ON),
+            Some(tcp) => self.add_tcp(tcp, packet, sent_before == 0, &mut seen),
+            None => seen.set(Seen::WENT_ON),
         }
+        self.seen.add(seen);
     }
 
     #[inline(always)]
-    fn add_tcp(&mut self, tcp: PlainTcp, packet: &Packet<'_>, is_first: bool) {
-        let from = packet.from;
+    fn add_tcp(&mut self, tcp: PlainTcp, packet: &Packet<'_>, is_first: bool, seen: &mut Seen) {
+        let (from, flags) = (packet.from, tcp.flags);
         if is_first {
             *self.base.of_mut(from) = tcp.sequence;
-            *self.began_with_answer.of_mut(from) = tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK);
+            *self.began_with_answer.of_mut(from) = flags.all(TcpFlags::SYN | TcpFlags::ACK);
         }
-        if tcp.flags.any(TcpFlags::ACK) {
+        if flags.any(TcpFlags::ACK) {
             *self.acknowledged.of_mut(from) = tcp.acknowledgement;
         }
-        if tcp.flags.any(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) {
-            self.add_control(tcp, from, packet.at);
-        } else {
-            self.seen.set(Seen::WENT_ON);
+        if tcp.opening().is_none() {
+            seen.set(Seen::WENT_ON);
         }
-        let speaks = tcp.flags.any(TcpFlags::ACK) || packet.payload_length > 0;
-        if speaks && !tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
-            self.seen.set_by(Seen::SPOKE, from);
+        if flags.any(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) {
+            self.add_control(flags, (tcp.sequence, tcp.acknowledgement), from, packet.at);
+        }
+        let speaks = flags.any(TcpFlags::ACK) || packet.payload_length > 0;
+        if speaks && !flags.any(TcpFlags::SYN | TcpFlags::RST) {
+            seen.set_by(Seen::SPOKE, from);
         }
     }
 
-    /// What opens and ends a connection.
+    /// What opens and ends a connection, with its sequence number and what it acknowledges. Its few words stay out of
+    /// memory, also on the way of those packets that never come here.
     #[inline(never)]
-    fn add_control(&mut self, tcp: PlainTcp, from: End, at: Timestamp) {
+    fn add_control(&mut self, flags: TcpFlags, numbers: (u32, u32), from: End, at: Timestamp) {
+        let tcp = PlainTcp { sequence: numbers.0, acknowledgement: numbers.1, flags };
         if tcp.opening().is_some() {
             self.add_syn(at);
-        } else {
-            self.seen.set(Seen::WENT_ON);
         }
-        if tcp.flags.any(TcpFlags::FIN) {
+        if flags.any(TcpFlags::FIN) {
             self.seen.set_by(Seen::FIN, from);
         }
-        if tcp.flags.any(TcpFlags::FIN | TcpFlags::RST) && *self.payload.of(from) == 0 && self.may_have_opened() {
+        if flags.any(TcpFlags::FIN | TcpFlags::RST) && *self.payload.of(from) == 0 && self.may_have_opened() {
             self.note_ending(tcp, from);
         }
-        if tcp.flags.any(TcpFlags::RST) {
+        if flags.any(TcpFlags::RST) {
             self.seen.set_by(Seen::RST, from);
-        } else if tcp.flags.all(TcpFlags::SYN | TcpFlags::ACK) {
+        } else if flags.all(TcpFlags::SYN | TcpFlags::ACK) {
             self.seen.set_by(Seen::SYN_ACK, from);
         }
     }

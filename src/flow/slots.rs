@@ -103,16 +103,16 @@ impl Slots {
     }
 }
 
-#[inline]
-const fn tag(hash: u64) -> u32 {
+#[inline(always)]
+fn tag(hash: u64) -> u32 {
     halves(hash).0
 }
 
 /// Upper and lower half of a word.
-#[inline]
-const fn halves(word: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+#[inline(always)]
+fn halves(word: u64) -> (u32, u32) {
+    let half = |bits: u64| u32::try_from(bits).unwrap_or(u32::MAX);
+    (half(word >> 32), half(word & 0xffff_ffff))
 }
 
 #[cfg(test)]

@@ -3,60 +3,48 @@
 
 use std::net::IpAddr;
 
-use super::inversions::Course;
 use super::observe::{Ledger, raise};
 use super::{directory, names};
 use crate::flow::{AHEAD, Sighting};
-use crate::wire::{
-    self, Datagram, Frame, LinkType, Plain, RawAddress, Road, TcpFlags, Timestamp, is_tunnel_port, plain,
-};
-
-/// Frames longer than this do not exist; the length on the wire is then nonsense (etl2pcapng writes
-/// such), not truncation.
-const LONGEST_FRAME: u32 = 256 * 1024;
-/// Link types without a link header, to which etl2pcapng adds an Ethernet header that is not there.
-const RAW_LINKS: [LinkType; 5] = [LinkType(12), LinkType(14), LinkType(101), LinkType(228), LinkType(229)];
-const ETHERNET_HEADER: u32 = 14;
-const ETHERNET: LinkType = LinkType(1);
+use crate::wire::{self, Datagram, Frame, LinkType, Plain, RawAddress, Road, Tally, TcpFlags, is_tunnel_port, plain};
 
 impl Ledger {
     /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
     /// The flows of the first [`AHEAD`](crate::flow::AHEAD) of them are looked for at once.
-    #[inline]
     pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>> + Clone) {
+        self.observe_counted(&Tally::of(frames.clone()), frames);
+    }
+
+    /// The same, of frames that come to `tally`.
+    #[inline]
+    pub fn observe_counted<'block>(&mut self, tally: &Tally, frames: impl Iterator<Item = Frame<'block>> + Clone) {
         if self.options.continuation {
             frames.for_each(|frame| self.observe(&frame));
             return;
         }
-        let (mut tally, mut course) = (Tally::default(), Course::default());
-        for frame in frames.clone() {
-            tally.add(&frame, is_snapped(&frame));
-            course.add(frame.place.input, frame.at);
-        }
-        self.count(&tally);
-        self.inversions.follow(&course, frames.clone().map(|frame| (frame.place.input, frame.at)));
+        self.count(tally);
+        self.inversions.follow(tally, frames.clone().map(|frame| (frame.place.input, frame.at)));
         self.flows.approach(frames.clone().take(AHEAD));
-        let mut decoded = 0u64;
+        let mut apart = 0;
         for frame in frames {
-            let mut reading = Reading { ledger: self, frame, decoded: 0 };
-            if plain(&frame, &mut reading) {
-                decoded = decoded.wrapping_add(reading.decoded);
-            } else {
+            if !plain(&frame, &mut Reading { ledger: self, frame, apart: &mut apart }) {
+                raise(&mut apart);
                 self.examine_apart(frame);
             }
         }
+        let decoded = tally.frames.saturating_sub(apart);
         self.counters.decoded = self.counters.decoded.saturating_add(decoded);
     }
 
     /// Examines a frame that is not plain. It is handed over whole, so that a plain one need not lie in memory.
     #[inline(never)]
     fn examine_apart(&mut self, frame: Frame<'_>) {
-        self.examine(&frame, is_snapped(&frame));
+        self.examine(&frame, frame.is_snapped());
     }
 
     /// Adds what was counted of some frames.
     pub(super) fn count(&mut self, tally: &Tally) {
-        let Some((first, last)) = tally.span else { return };
+        let Some((first, last)) = tally.span() else { return };
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
         self.last = Some(self.last.map_or(last, |known| known.max(last)));
         let counters = &mut self.counters;
@@ -71,35 +59,12 @@ impl Ledger {
     }
 }
 
-/// What is counted of every frame, summed up before it is added. Frames of one batch, so no sum overflows.
-#[derive(Default)]
-pub(super) struct Tally {
-    frames: u64,
-    bytes: u64,
-    truncated: u64,
-    dropped: u64,
-    /// Earliest and latest stamp.
-    span: Option<(Timestamp, Timestamp)>,
-}
-
-impl Tally {
-    #[inline(always)]
-    pub(super) fn add(&mut self, frame: &Frame<'_>, snapped: bool) {
-        self.frames = self.frames.wrapping_add(1);
-        self.bytes = self.bytes.wrapping_add(frame.bytes.len() as u64);
-        self.truncated = self.truncated.wrapping_add(u64::from(snapped));
-        self.dropped = self.dropped.wrapping_add(u64::from(frame.dropped));
-        let (first, last) = self.span.unwrap_or((frame.at, frame.at));
-        self.span = Some((first.min(frame.at), last.max(frame.at)));
-    }
-}
-
 /// One frame on its way to the flows.
 struct Reading<'ledger, 'frame> {
     ledger: &'ledger mut Ledger,
     frame: Frame<'frame>,
-    /// Whether it counts as decoded, and not as a copy: one or none.
-    decoded: u64,
+    /// Frames that are counted elsewhere: as copies, or where they are examined.
+    apart: &'ledger mut u64,
 }
 
 impl<'frame> Reading<'_, 'frame> {
@@ -109,10 +74,12 @@ impl<'frame> Reading<'_, 'frame> {
     fn prepare<A: RawAddress>(&mut self, plain: &Plain<'frame, A>) -> Option<Sighting> {
         let frame = self.frame;
         if may_be_tunnel(plain) || frame.dropped || frame.packet_id.is_some() {
+            raise(self.apart);
             self.ledger.examine_apart(frame);
             return None;
         }
         if self.ledger.options.several_taps && self.ledger.is_copy(frame, plain.datagram()) {
+            raise(self.apart);
             return None;
         }
         if opens(plain) {
@@ -121,8 +88,7 @@ impl<'frame> Reading<'_, 'frame> {
         if speaks(plain) || tells_its_way(&frame) {
             self.ledger.learn(frame, plain.datagram());
         }
-        self.decoded = 1;
-        Some(Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() })
+        Some(Sighting { at: frame.at, place: frame.place, snapped: frame.is_snapped(), ..Sighting::default() })
     }
 }
 
@@ -165,7 +131,7 @@ impl Ledger {
     fn learn(&mut self, frame: Frame<'_>, datagram: Datagram<'_>) {
         self.own.observe(&frame, datagram.source, datagram.destination);
         let sighting =
-            Sighting { at: frame.at, place: frame.place, snapped: is_snapped(&frame), ..Sighting::default() };
+            Sighting { at: frame.at, place: frame.place, snapped: frame.is_snapped(), ..Sighting::default() };
         self.hear(&sighting, &datagram);
     }
 }
@@ -188,7 +154,7 @@ const fn speaks<A>(plain: &Plain<'_, A>) -> bool {
 /// Whether the file or the link header may say which way it went.
 #[inline(always)]
 fn tells_its_way(frame: &Frame<'_>) -> bool {
-    frame.course != wire::Course::Unknown || frame.link != ETHERNET
+    frame.course != wire::Course::Unknown || frame.link != LinkType::ETHERNET
 }
 
 /// Whether it opens a connection, or answers one that does.
@@ -198,15 +164,4 @@ const fn opens<A>(plain: &Plain<'_, A>) -> bool {
         Some(tcp) => tcp.flags.any(TcpFlags::SYN),
         None => false,
     }
-}
-
-/// Whether the capture cut the frame.
-#[inline]
-pub(super) fn is_snapped(frame: &Frame<'_>) -> bool {
-    let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
-    if captured >= frame.wire_length {
-        return false;
-    }
-    let added = RAW_LINKS.contains(&frame.link) && frame.wire_length == captured.saturating_add(ETHERNET_HEADER);
-    frame.wire_length <= LONGEST_FRAME && !added
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::continuity::ClockStep;
-use crate::wire::Timestamp;
+use crate::wire::{Tally, Timestamp};
 
 /// Rising stamps kept: time that runs backwards further than that is counted from here on only.
 const KEPT: usize = 4096;
@@ -17,36 +17,18 @@ pub(super) struct Clocks {
     others: BTreeMap<u32, Inversions>,
 }
 
-/// How time went over the frames of a batch.
-#[derive(Default)]
-pub(super) struct Course {
-    /// Input and time of the first and of the last frame.
-    ends: Option<((u32, Timestamp), (u32, Timestamp))>,
-    /// A frame is of another input, or lies before the one in front of it.
-    turns: bool,
-}
-
-impl Course {
-    /// Takes the next stamp of `input`.
-    #[inline(always)]
-    pub(super) fn add(&mut self, input: u32, at: Timestamp) {
-        let (first, last) = self.ends.unwrap_or(((input, at), (input, at)));
-        self.turns |= (last.0 != input) | (at < last.1);
-        self.ends = Some((first, (input, at)));
-    }
-}
-
 impl Clocks {
-    /// Takes the `stamps` of a batch, whose course is known, each with its input.
+    /// Takes the `stamps` of a batch that comes to `tally`, each with its input.
     #[inline]
-    pub(super) fn follow(&mut self, course: &Course, stamps: impl Iterator<Item = (u32, Timestamp)>) {
-        match (&mut self.current, course.ends) {
-            (Some((current, inversions)), Some(((input, first), (_, last))))
-                if !course.turns && *current == input && inversions.latest.is_some_and(|latest| latest <= first) =>
-            {
-                inversions.latest = Some(last);
-            }
-            _ => stamps.for_each(|(input, at)| self.observe(input, at, false)),
+    pub(super) fn follow(&mut self, tally: &Tally, stamps: impl Iterator<Item = (u32, Timestamp)> + Clone) {
+        if let Some((current, inversions)) = &mut self.current
+            && let Some((first, last)) = tally.rising()
+            && stamps.clone().next().is_some_and(|(input, _)| input == *current)
+            && inversions.latest.is_some_and(|latest| latest <= first)
+        {
+            inversions.latest = Some(last);
+        } else {
+            stamps.for_each(|(input, at)| self.observe(input, at, false));
         }
     }
 

@@ -52,6 +52,15 @@ pub struct Input {
     pub declared: Vec<DeclaredName>,
 }
 
+impl Input {
+    /// Takes note of packets from `first` to `last`.
+    #[inline]
+    pub(crate) fn widen(&mut self, first: Timestamp, last: Timestamp) {
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
+    }
+}
+
 /// A name that somebody gives to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredName {

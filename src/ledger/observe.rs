@@ -2,7 +2,6 @@
 //! it carries reaches the flows, the names and the ICMP errors. Never looks at the matrix, never
 //! prints, never reads a clock.
 
-use super::batch::{Tally, is_snapped};
 use super::cards::Cards;
 use super::close::Closed;
 use super::directory::Directory;
@@ -12,7 +11,7 @@ use super::names::Names;
 use super::own::Own;
 use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
-use crate::wire::{Content, Datagram, Fragments, Frame, Timestamp, decode, peel};
+use crate::wire::{Content, Datagram, Fragments, Frame, Tally, Timestamp, decode, peel};
 
 /// How a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,10 +130,8 @@ impl Ledger {
     }
 
     fn read(&mut self, frame: &Frame<'_>) {
-        let snapped = is_snapped(frame);
-        let mut tally = Tally::default();
-        tally.add(frame, snapped);
-        self.count(&tally);
+        let snapped = frame.is_snapped();
+        self.count(&Tally::of(std::iter::once(*frame)));
         self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
         self.examine(frame, snapped);
     }

@@ -4,7 +4,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::ip::Payload;
 use super::{Content, Datagram, Frame, LinkType, TcpFlags, TcpSegment, Transport, ipv6};
 
 /// A packet of this road, every field read in place. `A` is its kind of address: IPv4 as a number in host
@@ -25,10 +24,10 @@ pub struct Plain<'frame, A> {
     pub vlan: Option<u16>,
     /// IP length in bytes, header included.
     pub length: u32,
-    /// IPv4 identification.
-    pub identification: Option<u16>,
-    /// Payload bytes that were captured.
-    pub payload: &'frame [u8],
+    /// IPv4 identification in network order, where it stands: hardly anybody asks for it.
+    identification: Option<&'frame [u8; 2]>,
+    /// What was captured from the payload on, link padding included: hardly anybody asks where it ends.
+    behind: &'frame [u8],
     /// Payload bytes on the wire.
     pub payload_length: u32,
 }
@@ -93,7 +92,7 @@ pub fn plain<'frame>(frame: &Frame<'frame>, road: &mut impl Road<'frame>) -> boo
 #[inline(always)]
 fn taken<'frame>(frame: &Frame<'frame>, road: &mut impl Road<'frame>) -> Option<()> {
     let (mut ethertype, mut rest) = match frame.link {
-        ETHERNET => {
+        LinkType::ETHERNET => {
             let (head, rest) = frame.bytes.split_first_chunk::<14>()?;
             (u16::from_be_bytes([head[12], head[13]]), rest)
         }
@@ -115,15 +114,14 @@ fn taken<'frame>(frame: &Frame<'frame>, road: &mut impl Road<'frame>) -> Option<
         rest = behind;
     }
     match ethertype {
-        0x0800 => road.four(four(rest, vlan)?),
-        0x86dd => road.six(six(rest, vlan)?),
-        _ => return None,
+        0x0800 => four(rest, vlan, road),
+        0x86dd => six(rest, vlan, road),
+        _ => None,
     }
-    Some(())
 }
 
 #[inline(always)]
-fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, u32>> {
+fn four<'frame>(bytes: &'frame [u8], vlan: Option<u16>, road: &mut impl Road<'frame>) -> Option<()> {
     let (head, rest) = bytes.split_first_chunk::<20>()?;
     let total = u16::from_be_bytes([head[2], head[3]]);
     let fragment = u16::from_be_bytes([head[6], head[7]]) & 0x3fff;
@@ -137,13 +135,21 @@ fn four(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, u32>> {
         destination: u32::from_be_bytes([head[16], head[17], head[18], head[19]]),
         vlan,
         length: u32::from(total),
-        identification: Some(u16::from_be_bytes([head[4], head[5]])),
+        identification: head.get(4..)?.first_chunk(),
+        rest,
+        behind: u32::from(behind),
     };
-    below.transport(head[9], Payload::new(rest, u32::from(behind)))
+    // Each protocol is handed over for itself, so that nobody asks which it is who was told.
+    match head[9] {
+        6 => road.four(below.tcp()?),
+        17 => road.four(below.udp()?),
+        _ => return None,
+    }
+    Some(())
 }
 
 #[inline(always)]
-fn six(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, [u8; 16]>> {
+fn six<'frame>(bytes: &'frame [u8], vlan: Option<u16>, road: &mut impl Road<'frame>) -> Option<()> {
     let (head, rest) = bytes.split_first_chunk::<40>()?;
     let behind = u32::from(u16::from_be_bytes([head[4], head[5]]));
     if head[0] >> 4 != 6 || behind == 0 {
@@ -151,57 +157,69 @@ fn six(bytes: &[u8], vlan: Option<u16>) -> Option<Plain<'_, [u8; 16]>> {
     }
     let (source, destination) = ipv6::addresses(head);
     let (source, destination) = (source.octets(), destination.octets());
-    let below = Below { source, destination, vlan, length: behind.saturating_add(40), identification: None };
-    below.transport(head[6], Payload::new(rest, behind))
+    let length = behind.saturating_add(40);
+    let below = Below { source, destination, vlan, length, identification: None, rest, behind };
+    match head[6] {
+        6 => road.six(below.tcp()?),
+        17 => road.six(below.udp()?),
+        _ => return None,
+    }
+    Some(())
 }
 
-/// What stands below the transport header.
-struct Below<A> {
+/// What stands below the transport header, and what was captured from there on.
+struct Below<'frame, A> {
     source: A,
     destination: A,
     vlan: Option<u16>,
     length: u32,
-    identification: Option<u16>,
+    identification: Option<&'frame [u8; 2]>,
+    rest: &'frame [u8],
+    /// How much of `rest` is in the packet, where all of it was captured.
+    behind: u32,
 }
 
-impl<A> Below<A> {
+impl<'frame, A> Below<'frame, A> {
     #[inline(always)]
-    fn transport(self, protocol: u8, payload: Payload<'_>) -> Option<Plain<'_, A>> {
-        let Self { source, destination, vlan, length, identification } = self;
-        // The ports lie in the same place in both.
-        let ([high, low, other_high, other_low, ..], _) = payload.bytes.split_first_chunk::<8>()?;
-        let (source_port, destination_port) = (port(*high, *low), port(*other_high, *other_low));
-        let (tcp, payload, payload_length) = match protocol {
-            6 => {
-                let (head, options) = payload.bytes.split_first_chunk::<20>()?;
-                let header = usize::from(head[12] >> 4) << 2;
-                let rest = options.get(header.checked_sub(20)?..)?;
-                let tcp = PlainTcp {
-                    sequence: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
-                    acknowledgement: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
-                    flags: TcpFlags(head[13]),
-                };
-                (Some(tcp), rest, payload.length_behind(u32::from(head[12] >> 4) << 2, rest))
-            }
-            17 => {
-                let (head, rest) = payload.bytes.split_first_chunk::<8>()?;
-                let length = u32::from(port(head[4], head[5])).checked_sub(8)?;
-                // A length that says less or more than IP does is for the careful path.
-                (length == payload.length.checked_sub(8)?).then_some((None, rest, length))?
-            }
-            _ => return None,
+    fn tcp(self) -> Option<Plain<'frame, A>> {
+        let (head, _) = self.rest.split_first_chunk::<20>()?;
+        let tcp = PlainTcp {
+            sequence: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
+            acknowledgement: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
+            flags: TcpFlags(head[13]),
         };
+        let header = u32::from(head[12] >> 4) << 2;
+        if header < 20 {
+            return None;
+        }
+        self.plain((port(head[0], head[1]), port(head[2], head[3])), Some(tcp), header)
+    }
+
+    #[inline(always)]
+    fn udp(self) -> Option<Plain<'frame, A>> {
+        let (head, _) = self.rest.split_first_chunk::<8>()?;
+        // A length that says less or more than IP does is for the careful path.
+        if u32::from(port(head[4], head[5])) != self.behind {
+            return None;
+        }
+        self.plain((port(head[0], head[1]), port(head[2], head[3])), None, 8)
+    }
+
+    /// The packet, whose transport header has `header` bytes.
+    #[inline(always)]
+    fn plain(self, ports: (u16, u16), tcp: Option<PlainTcp>, header: u32) -> Option<Plain<'frame, A>> {
+        let Self { source, destination, vlan, length, identification, rest, behind } = self;
         Some(Plain {
             source,
             destination,
-            source_port,
-            destination_port,
+            source_port: ports.0,
+            destination_port: ports.1,
             tcp,
             vlan,
             length,
             identification,
-            payload,
-            payload_length,
+            behind: rest.get(header as usize..)?,
+            payload_length: behind.checked_sub(header)?,
         })
     }
 }
@@ -211,12 +229,22 @@ const fn port(high: u8, low: u8) -> u16 {
     u16::from_be_bytes([high, low])
 }
 
+impl<'frame, A> Plain<'frame, A> {
+    /// Payload bytes that were captured.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload(&self) -> &'frame [u8] {
+        self.behind.get(..self.payload_length as usize).unwrap_or(self.behind)
+    }
+}
+
 impl<'frame, A: RawAddress> Plain<'frame, A> {
     /// The same as the careful path gives it.
     #[inline]
     #[must_use]
     pub fn datagram(&self) -> Datagram<'frame> {
-        let &Self { source_port, destination_port, payload, payload_length, .. } = self;
+        let &Self { source_port, destination_port, payload_length, .. } = self;
+        let payload = self.payload();
         let (transport, content) = match self.tcp {
             Some(PlainTcp { sequence, acknowledgement, flags }) => {
                 let segment = TcpSegment {
@@ -239,7 +267,7 @@ impl<'frame, A: RawAddress> Plain<'frame, A> {
             vlan: self.vlan,
             depth: 0,
             length: self.length,
-            identification: self.identification,
+            identification: self.identification.copied().map(u16::from_be_bytes),
             content,
         }
     }
@@ -265,6 +293,5 @@ pub(super) fn datagram<'frame>(frame: &Frame<'frame>) -> Option<Datagram<'frame>
     whole.0
 }
 
-const ETHERNET: LinkType = LinkType(1);
 /// LINKTYPE_LINUX_SLL2.
 const COOKED2: LinkType = LinkType(276);

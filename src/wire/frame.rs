@@ -6,6 +6,11 @@ use super::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkType(pub u16);
 
+impl LinkType {
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+}
+
 /// Which way a frame crossed the capturing interface (pcapng `epb_flags`, SLL packet type).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Course {
@@ -51,7 +56,36 @@ pub struct Frame<'block> {
     pub dropped: bool,
 }
 
+/// Frames longer than this do not exist; the length on the wire is then nonsense (etl2pcapng writes
+/// such), not truncation.
+const LONGEST: u32 = 256 * 1024;
+/// Link types without a link header, to which etl2pcapng adds an Ethernet header that is not there.
+const RAW_LINKS: [LinkType; 5] = [LinkType(12), LinkType(14), LinkType(101), LinkType(228), LinkType(229)];
+const ETHERNET_HEADER: u32 = 14;
+
+/// Whether the capture cut a frame of this link type and length on the wire to `captured` bytes.
+#[inline(always)]
+#[must_use]
+pub fn is_snapped(link: LinkType, captured: usize, wire_length: u32) -> bool {
+    captured < wire_length as usize && is_believed(link, captured, wire_length)
+}
+
+/// Whether a length on the wire beyond the captured bytes is to be believed.
+#[cold]
+fn is_believed(link: LinkType, captured: usize, wire_length: u32) -> bool {
+    let missing = (wire_length as usize).wrapping_sub(captured);
+    let added = RAW_LINKS.contains(&link) && missing == ETHERNET_HEADER as usize;
+    wire_length <= LONGEST && !added
+}
+
 impl Frame<'_> {
+    /// Whether the capture cut it.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_snapped(&self) -> bool {
+        is_snapped(self.link, self.bytes.len(), self.wire_length)
+    }
+
     /// All but its bytes, to be kept: with them it is the frame again.
     #[must_use]
     pub const fn without_bytes(&self) -> Frame<'static> {

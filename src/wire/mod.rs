@@ -46,6 +46,7 @@ mod mpls;
 #[cfg(test)]
 mod sample;
 mod sender;
+mod tally;
 mod tcp;
 mod time;
 mod tunnel;
@@ -54,9 +55,10 @@ mod udp;
 pub use datagram::{Content, Datagram, Fragment, IcmpMessage, Quote, TcpFlags, TcpSegment, Transport, Undecoded};
 pub use fast::{Plain, PlainTcp, RawAddress, Road, plain};
 pub use fragment::{Fragments, PendingFragment, Reassembled};
-pub use frame::{Course, Frame, FrameRef, LinkType};
+pub use frame::{Course, Frame, FrameRef, LinkType, is_snapped};
 pub use link::course;
 pub use sender::Sender;
+pub use tally::Tally;
 pub use time::Timestamp;
 pub use tunnel::{is_tunnel_port, peel};
 

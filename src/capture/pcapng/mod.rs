@@ -154,7 +154,7 @@ impl Pcapng {
     /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
     pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Heads) -> Result<(), Fault> {
         loop {
-            heads.fill(|head| self.plain(blocks, head).is_some());
+            heads.fill_bare(|head| self.plain(blocks, head).is_some());
             let mut head = Head::default();
             if heads.is_full() || !self.is_next_whole(blocks) || !self.advance(blocks, &mut head)? {
                 return Ok(());
