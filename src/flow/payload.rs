@@ -248,8 +248,11 @@ impl Payloads {
     fn release_if_done<A: Address>(&mut self, run: &mut Run<A>) {
         let transport = run.key.transport();
         let Some(log) = run.detail.as_ref().and_then(|detail| detail.log.as_ref()) else { return };
-        let settled = transport != Transport::TCP || is_full(log, transport) || log.is_settled();
-        let done = (run.verdict != Verdict::OPEN && settled) || (is_over(log, transport) && !log.has_payload());
+        let done = if run.verdict == Verdict::OPEN {
+            !log.has_payload() && is_over(log, transport)
+        } else {
+            transport != Transport::TCP || log.is_settled() || is_full(log, transport)
+        };
         if done && !(transport == Transport::TCP && is_read_again(run)) {
             self.release(run);
         }
@@ -322,7 +325,7 @@ fn unknown<A: Address>(run: &Run<A>, log: &Log) -> Verdict {
     let cut = run.seen.any(Seen::TRUNCATED) && !payload().all(whole);
     let captured = payload().any(|arrival| !arrival.bytes.is_empty());
     let started = run.key.transport() != Transport::TCP || run.seen.any(Seen::OPENED_SYN | Seen::OPENED_SYN_ACK);
-    let hole = |end| log.assemble(end, *run.starts().of(end)).hole;
+    let hole = |end| log.has_hole(end, *run.starts().of(end));
     let holed = run.key.transport() == Transport::TCP && (hole(End::Low) || hole(End::High));
     if captured && started && !cut && !holed { Verdict::UNKNOWN } else { Verdict::NOT_CAPTURED }
 }

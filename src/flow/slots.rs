@@ -18,7 +18,7 @@ const FREE: u64 = u64::MAX;
 
 impl Slots {
     /// The position with this hash that `is_right`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, mut is_right: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
         let mut place = self.place(tag);

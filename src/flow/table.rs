@@ -19,8 +19,9 @@ pub const AHEAD: usize = 32;
 pub(super) const FEW_RUNS: usize = 32 * 1024;
 
 /// Runs for which room is asked for at once: memory that nobody has written to costs nothing, and growing by steps
-/// would copy all runs at each of them.
+/// would copy all runs at each of them. Few captures with fewer flows than the second number have many.
 const MOST_ROOM: usize = 1 << 20;
+const ROOM_FROM: usize = 1 << 10;
 
 /// Hashes of packets that come next.
 #[derive(Default)]
@@ -220,7 +221,7 @@ impl<A: Address> Table<A> {
         order.into_iter().filter_map(|(_, position)| Some((position, self.runs.get(position)?))).collect()
     }
 
-    #[inline]
+    #[inline(always)]
     fn latest(&mut self, hash: u64, key: &Key<A>) -> Option<&mut Run<A>> {
         let runs = &self.runs;
         let position = self.index.find(hash, |position| at(runs, position).is_some_and(|run| run.key == *key))?;
@@ -231,9 +232,9 @@ impl<A: Address> Table<A> {
     fn insert(&mut self, hash: u64, run: Run<A>) {
         let Ok(position) = u32::try_from(self.runs.len()) else { return };
         let before = self.index.find(hash, |other| at(&self.runs, other).is_some_and(|held| held.key == run.key));
-        if self.runs.len() == FEW_RUNS {
+        if self.runs.len() == ROOM_FROM {
             // Where so much is not to be had, it grows by steps.
-            let _ = self.runs.try_reserve_exact(self.room.saturating_sub(FEW_RUNS));
+            let _ = self.runs.try_reserve_exact(self.room.saturating_sub(ROOM_FROM));
         }
         self.runs.push(run);
         match before {

@@ -27,9 +27,13 @@ pub(super) struct Cards {
     overrun: bool,
     /// By interface, the cards that were at one end of every frame.
     common: BTreeMap<u32, Common>,
-    /// The card that was last found to be a router's: nearly all that a mirror sees comes from one.
-    router: Option<Card>,
+    /// Ways on which a frame told nothing, nor will any other: nearly all that a mirror sees comes from one of two
+    /// routers.
+    told: [Option<Way>; 2],
 }
+
+/// A card, and the one it sent to.
+type Way = (Card, [u8; 6]);
 
 impl Cards {
     /// Learns from a frame with a SYN in it, and from no other: what the rest of a connection would
@@ -49,6 +53,11 @@ impl Cards {
             return;
         }
         let Some(sender) = Sender::of(frame) else { return };
+        let card = (frame.tap, sender.vlan, sender.card);
+        let way = Some((card, sender.to));
+        if self.told.contains(&way) {
+            return;
+        }
         // What a host says to itself shows no card.
         if sender.card != sender.to {
             self.share(frame.tap, [Some(sender.card), Some(sender.to)]);
@@ -56,14 +65,11 @@ impl Cards {
         if !is_own(source) {
             return;
         }
-        let card = (frame.tap, sender.vlan, sender.card);
-        if self.router == Some(card) {
-            return;
-        }
         match self.cards.get(&card) {
             // Nearly always there is nothing new, and nothing to allocate.
             Some(None) => {
-                self.router = Some(card);
+                // Cards that were at one end of all become fewer, and a router's stays one.
+                self.told = [way, self.told[0]];
                 return;
             }
             Some(Some(own)) if sender.first_hop && own.get(&source).is_some_and(|first| *first <= frame.place) => {

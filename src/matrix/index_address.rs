@@ -21,6 +21,9 @@ pub(super) struct Intervals {
     hosts: Vec<bool>,
 }
 
+/// Blocks of addresses that share their first 16 bits.
+const BLOCKS: usize = 1 << 16;
+
 /// The intervals of one address family.
 #[derive(Clone, Debug)]
 struct Family<A> {
@@ -35,8 +38,10 @@ impl Intervals {
     /// Cuts the address space at every border of every role.
     pub fn new(roles: &[Role]) -> Self {
         let mut classes = Classes::default();
-        let v4 = Family::new(edges(roles, v4_bits), &mut classes, 0, |block| u32::from(block) << 16);
-        let v6 = Family::new(edges(roles, v6_bits), &mut classes, 0, |block| u128::from(block) << 112);
+        let v4 = Family::new(edges(roles, v4_bits), &mut classes, 0, |start| as_index(start.div_ceil(1 << 16)));
+        let v6 = Family::new(edges(roles, v6_bits), &mut classes, 0, |start| {
+            usize::try_from(start.div_ceil(1 << 112)).unwrap_or(BLOCKS)
+        });
         Self { v4, v6, classes: classes.sets, hosts: classes.hosts }
     }
 
@@ -75,7 +80,8 @@ impl Intervals {
 }
 
 impl<A: Copy + Ord> Family<A> {
-    fn new(edges: Vec<Edge<A>>, classes: &mut Classes, zero: A, begin: impl Fn(u16) -> A) -> Self {
+    /// `behind` gives the first block that begins at an address or behind it.
+    fn new(edges: Vec<Edge<A>>, classes: &mut Classes, zero: A, behind: impl Fn(A) -> usize) -> Self {
         let mut intervals = vec![(zero, 0)];
         let mut listing = Listing::new();
         for group in edges.chunk_by(|a, b| a.at == b.at) {
@@ -97,16 +103,12 @@ impl<A: Copy + Ord> Family<A> {
         if intervals.len() == 1 {
             return Self { intervals, first: Vec::new() };
         }
-        let mut first = Vec::with_capacity(1 << 16 | 1);
-        let mut current = 0u32;
-        for block in 0..=u16::MAX {
-            let begun = |next: u32| intervals.get(as_index(next)).is_some_and(|(start, _)| *start <= begin(block));
-            while begun(current.saturating_add(1)) {
-                current = current.saturating_add(1);
-            }
-            first.push(current);
+        let mut first = Vec::with_capacity(BLOCKS.saturating_add(1));
+        // Up to where an interval begins, blocks begin in the one before it.
+        for (interval, (start, _)) in (0u32..).zip(intervals.iter().skip(1)) {
+            first.resize(behind(*start), interval);
         }
-        first.push(u32::try_from(intervals.len().saturating_sub(1)).unwrap_or(u32::MAX));
+        first.resize(BLOCKS.saturating_add(1), u32::try_from(intervals.len().saturating_sub(1)).unwrap_or(u32::MAX));
         Self { intervals, first }
     }
 
