@@ -8,7 +8,9 @@ mod shared;
 
 use std::path::{Path, PathBuf};
 
+use flowaudit::capture::{self, Capture};
 use flowaudit::ledger::{Ledger, Observation, Options};
+use flowaudit::wire::Tally;
 use frames::Owned;
 
 const LARGEST: u64 = 5_000_000;
@@ -38,6 +40,43 @@ fn three_pieces_merge_either_way() {
         let right = Ledger::merge(piece(a, false), Ledger::merge(piece(b, true), piece(c, true)));
         assert!(left.finish() == right.settle(), "{}", path.display());
     }
+}
+
+/// Batches, on whichever way they are handed over, are the frames that come one by one, and come to what they do.
+#[test]
+fn batches_are_their_frames() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut paths: Vec<PathBuf> =
+        ["a-clean.pcap", "d-blocked.pcap", "e-violations.pcap"].iter().map(|name| own.join(name)).collect();
+    let shared = shared::folder("captures");
+    paths.extend(shared.iter().flat_map(|folder| captures(folder)));
+    let mut ways = [0u64; 2];
+    for path in &paths {
+        let (Ok(mut capture), Some(frames)) =
+            (Capture::open(&[path], &capture::Options::default()), frames::read(path))
+        else {
+            continue;
+        };
+        let (mut batched, mut shown) = (Ledger::new(Options::default()), Vec::new());
+        while let Ok(Some(batch)) = capture.batch() {
+            assert_eq!(*batch.tally(), Tally::of(batch.frames()), "{}", path.display());
+            let before = shown.len();
+            shown.extend(batch.frames().map(|frame| format!("{frame:?}")));
+            ways[usize::from(batch.ethernet().is_some())] += 1;
+            match batch.ethernet() {
+                Some(frames) => {
+                    let plain: Vec<String> = frames.clone().map(|frame| format!("{frame:?}")).collect();
+                    assert_eq!(plain, shown[before..], "{}", path.display());
+                    batched.observe_counted(batch.tally(), frames);
+                }
+                None => batched.observe_counted(batch.tally(), batch.frames()),
+            }
+        }
+        let single: Vec<String> = frames.iter().map(|frame| format!("{:?}", frame.frame())).collect();
+        assert_eq!(shown, single, "{}", path.display());
+        assert!(batched.settle() == piece(&frames, false).settle(), "{}", path.display());
+    }
+    assert!(ways[1] > 0 && (shared.is_none() || ways[0] > 0), "{ways:?} batches");
 }
 
 fn check(path: &Path, frames: &[Owned]) -> Option<String> {
