@@ -21,7 +21,7 @@ use divan::{Bencher, black_box};
 use flowaudit::audit::judge;
 use flowaudit::ledger::{Ledger, Options};
 use flowaudit::matrix::{Matrix, Site};
-use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Plain, Road, Timestamp, decode, plain};
+use flowaudit::wire::{Course, Frame, FrameRef, LinkType, Plain, Road, Tally, Timestamp, decode, plain};
 use flows::Flow;
 use packet::{Pool, Step};
 use random::Random;
@@ -123,6 +123,6 @@ fn borrowed(frames: &[Vec<u8>]) -> impl Iterator<Item = Frame<'_>> + Clone {
 
 fn observed(frames: &[Vec<u8>]) -> Ledger {
     let mut ledger = Ledger::new(Options { several_taps: false, ..Options::default() });
-    ledger.observe_all(borrowed(frames));
+    ledger.observe_all(&Tally::of(borrowed(frames)), borrowed(frames));
     ledger
 }

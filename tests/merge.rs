@@ -67,9 +67,9 @@ fn batches_are_their_frames() {
                 Some(frames) => {
                     let plain: Vec<String> = frames.clone().map(|frame| format!("{frame:?}")).collect();
                     assert_eq!(plain, shown[before..], "{}", path.display());
-                    batched.observe_counted(batch.tally(), frames);
+                    batched.observe_all(batch.tally(), frames);
                 }
-                None => batched.observe_counted(batch.tally(), batch.frames()),
+                None => batched.observe_all(batch.tally(), batch.frames()),
             }
         }
         let single: Vec<String> = frames.iter().map(|frame| format!("{:?}", frame.frame())).collect();

@@ -1,6 +1,7 @@
 //! Rows and groups in, findings out: gravest first, each with a stable id, its packets, and what to
 //! do next. What a finding weighs stands in one table.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -51,14 +52,13 @@ pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &[Judgement]) 
     found.extend(of_waivers(rows, judged));
     found.extend(of_races(rows));
     found.extend(of_misleading(rows));
-    let weight = |found: &Found| std::cmp::Reverse(words::severity_of(&found.finding.severity));
-    found.sort_by(|a, b| weight(a).cmp(&weight(b)).then_with(|| place(a).cmp(&place(b))));
+    found.sort_by(|a, b| order(a).cmp(&order(b)));
     found
 }
 
-/// What orders findings of one weight.
-fn place(found: &Found) -> (&str, &[String], &str) {
-    (&found.finding.kind, &found.finding.rows, &found.finding.id)
+/// What findings are ordered by.
+fn order(Found { finding, .. }: &Found) -> impl Ord {
+    (Reverse(words::severity_of(&finding.severity)), &finding.kind, &finding.rows, &finding.id)
 }
 
 /// `F-3f9c21ab`: the same statement has the same id in every audit.

@@ -8,8 +8,8 @@ use crate::wire::{Course, Frame, FrameRef, LinkType, Tally};
 pub struct Batch<'block> {
     pub(super) reader: &'block Reader,
     pub(super) heads: &'block [Head],
-    /// The heads differ in more than time, number and lengths.
-    pub(super) differ: bool,
+    /// Whether the heads differ in nothing but time, number and lengths.
+    pub(super) alike: bool,
     pub(super) tally: Tally,
     /// Tap numbers of the input's interfaces.
     pub(super) taps: &'block [u32],
@@ -55,19 +55,16 @@ impl<'block> Batch<'block> {
     #[inline]
     #[must_use]
     pub fn ethernet(&self) -> Option<impl Iterator<Item = Frame<'block>> + Clone + use<'block>> {
-        let Self { heads, taps, place, .. } = *self;
-        let first = heads.first().filter(|first| first.link == LinkType::ETHERNET && !self.differ)?;
-        let (block, tap) = (self.reader.block(), tap(taps, first));
-        Some(heads.iter().map(move |head| Frame {
-            at: head.at,
+        let first = self.heads.first().filter(|first| first.link == LinkType::ETHERNET && self.alike)?;
+        let tap = tap(self.taps, first);
+        // Over what is written here, what the heads say is not read.
+        Some(self.frames().map(move |frame| Frame {
             link: LinkType::ETHERNET,
             tap,
-            place: FrameRef { input: place, number: head.number },
-            bytes: bytes(block, head),
-            wire_length: head.wire_length,
             course: Course::Unknown,
             packet_id: None,
             dropped: false,
+            ..frame
         }))
     }
 }

@@ -211,7 +211,7 @@ impl Capture {
             // in where no link type is known yet.
             let mut links = slots.iter().flat_map(Slot::links).collect::<Vec<_>>();
             if links.is_empty() {
-                links.push(LinkType(1));
+                links.push(LinkType::ETHERNET);
             }
             links.into_iter().try_for_each(|link| filter.prepare(link))?;
         }

@@ -171,8 +171,8 @@ impl Slot {
     #[inline]
     pub(super) fn batch(&self, place: u32, range: Range<usize>, accompanied: bool) -> Option<Batch<'_>> {
         let (reader, heads) = (self.reader.as_ref()?, self.heads.get(range)?);
-        let (differ, tally) = (!self.heads.are_alike(), self.tally);
-        Some(Batch { reader, heads, differ, tally, taps: &self.taps, place, accompanied })
+        let (alike, tally) = (self.heads.are_alike(), self.tally);
+        Some(Batch { reader, heads, alike, tally, taps: &self.taps, place, accompanied })
     }
 
     /// Says that the input could not be opened again when its turn came.

@@ -145,8 +145,8 @@ pub fn observe(arguments: &AuditArguments, inputs: &Inputs) -> Result<Observatio
             ledger.expect_copies();
         }
         match batch.ethernet() {
-            Some(frames) => ledger.observe_counted(batch.tally(), frames),
-            None => ledger.observe_counted(batch.tally(), batch.frames()),
+            Some(frames) => ledger.observe_all(batch.tally(), frames),
+            None => ledger.observe_all(batch.tally(), batch.frames()),
         }
         batches = batches.wrapping_add(1);
         if batches.is_multiple_of(BETWEEN_LOOKS) {

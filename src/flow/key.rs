@@ -56,13 +56,13 @@ impl<T> Pair<T> {
 /// An address that a record stores.
 pub(super) trait Address: RawAddress + Eq + Ord + Hash {
     /// An address with its port, in an order.
-    type End: Ord + Copy;
+    type Point: Ord + Copy;
 
     /// Puts the two together.
-    fn with_port(self, port: u16) -> Self::End;
+    fn with_port(self, port: u16) -> Self::Point;
 
     /// Takes them apart again.
-    fn apart(end: Self::End) -> (Self, u16);
+    fn apart(point: Self::Point) -> (Self, u16);
 
     /// Feeds two addresses and what else is in a key, 40 bits, to a hasher in as few words as they fill.
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher);
@@ -70,7 +70,7 @@ pub(super) trait Address: RawAddress + Eq + Ord + Hash {
 
 impl Address for u32 {
     /// One number: two are put in order without a branch that cannot be foreseen.
-    type End = u64;
+    type Point = u64;
 
     #[inline(always)]
     fn with_port(self, port: u16) -> u64 {
@@ -78,9 +78,9 @@ impl Address for u32 {
     }
 
     #[inline(always)]
-    fn apart(end: u64) -> (Self, u16) {
-        let address = Self::try_from(end >> 16 & 0xffff_ffff).unwrap_or(Self::MAX);
-        (address, u16::try_from(end & 0xffff).unwrap_or(u16::MAX))
+    fn apart(point: u64) -> (Self, u16) {
+        let address = Self::try_from(point >> 16 & 0xffff_ffff).unwrap_or(Self::MAX);
+        (address, u16::try_from(point & 0xffff).unwrap_or(u16::MAX))
     }
 
     #[inline]
@@ -90,7 +90,7 @@ impl Address for u32 {
 }
 
 impl Address for [u8; 16] {
-    type End = (u128, u16);
+    type Point = (u128, u16);
 
     #[inline(always)]
     fn with_port(self, port: u16) -> (u128, u16) {

@@ -292,9 +292,10 @@ impl Log {
 
     /// Whether [`Log::assemble`] finds a hole; where all came in order, as nearly always, nothing is put together.
     pub(super) fn has_hole(&self, from: End, start: Option<u32>) -> bool {
-        let payload = self.arrivals().filter(|arrival| arrival.from == from && arrival.length > 0);
+        let mut payload = self.arrivals().filter(|arrival| arrival.from == from && arrival.length > 0);
         let follow = |next: u32, part: Arrival<'_>| (first_byte(&part) == next && !is_cut(&part)).then(|| after(&part));
-        let is_in_order = start.is_some_and(|start| { payload }.try_fold(start, follow).is_some());
+        let is_in_order = start.is_some_and(|start| payload.try_fold(start, follow).is_some());
+        debug_assert!(!is_in_order || !self.assemble(from, start).hole, "nothing is missing of what came in order");
         !is_in_order && self.assemble(from, start).hole
     }
 

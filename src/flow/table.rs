@@ -19,8 +19,9 @@ pub const AHEAD: usize = 32;
 pub(super) const FEW_RUNS: usize = 32 * 1024;
 
 /// Runs for which room is asked for at once: memory that nobody has written to costs nothing, and growing by steps
-/// would copy all runs at each of them. Few captures with fewer flows than the second number have many.
+/// would copy all runs at each of them.
 const MOST_ROOM: usize = 1 << 20;
+/// Runs up to which a table grows by steps, as those of small captures and of the family that hardly anybody speaks.
 const ROOM_FROM: usize = 1 << 10;
 
 /// Hashes of packets that come next.

@@ -9,15 +9,11 @@ use crate::flow::{AHEAD, Sighting};
 use crate::wire::{self, Datagram, Frame, LinkType, Plain, RawAddress, Road, Tally, TcpFlags, is_tunnel_port, plain};
 
 impl Ledger {
-    /// Takes frames that lie in memory together, in their order: the same as taking one after the other.
+    /// Takes frames that lie in memory together and come to `tally`, in their order: the same as taking one after the
+    /// other.
     /// The flows of the first [`AHEAD`](crate::flow::AHEAD) of them are looked for at once.
-    pub fn observe_all<'block>(&mut self, frames: impl Iterator<Item = Frame<'block>> + Clone) {
-        self.observe_counted(&Tally::of(frames.clone()), frames);
-    }
-
-    /// The same, of frames that come to `tally`.
     #[inline]
-    pub fn observe_counted<'block>(&mut self, tally: &Tally, frames: impl Iterator<Item = Frame<'block>> + Clone) {
+    pub fn observe_all<'block>(&mut self, tally: &Tally, frames: impl Iterator<Item = Frame<'block>> + Clone) {
         if self.options.continuation {
             frames.for_each(|frame| self.observe(&frame));
             return;
@@ -39,7 +35,7 @@ impl Ledger {
     /// Examines a frame that is not plain. It is handed over whole, so that a plain one need not lie in memory.
     #[inline(never)]
     fn examine_apart(&mut self, frame: Frame<'_>) {
-        self.examine(&frame, frame.is_snapped());
+        self.examine(&frame);
     }
 
     /// Adds what was counted of some frames.

@@ -130,14 +130,13 @@ impl Ledger {
     }
 
     fn read(&mut self, frame: &Frame<'_>) {
-        let snapped = frame.is_snapped();
         self.count(&Tally::of(std::iter::once(*frame)));
         self.inversions.observe(frame.place.input, frame.at, self.options.continuation);
-        self.examine(frame, snapped);
+        self.examine(frame);
     }
 
     /// Decodes a frame that was counted, and takes what it carries.
-    pub(super) fn examine(&mut self, frame: &Frame<'_>, snapped: bool) {
+    pub(super) fn examine(&mut self, frame: &Frame<'_>) {
         let datagram = match decode(frame) {
             Ok(datagram) => datagram,
             Err(reason) => {
@@ -155,8 +154,13 @@ impl Ledger {
         } else {
             raise(&mut self.counters.decoded);
         }
-        let sighting =
-            Sighting { at: frame.at, place: frame.place, snapped, dropped_by_host: frame.dropped, ambiguous: false };
+        let sighting = Sighting {
+            at: frame.at,
+            place: frame.place,
+            snapped: frame.is_snapped(),
+            dropped_by_host: frame.dropped,
+            ambiguous: false,
+        };
         self.cards.observe(frame, &datagram);
         self.own.observe(frame, datagram.source, datagram.destination);
         self.descend(&sighting, &datagram);

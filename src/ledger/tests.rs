@@ -2,7 +2,7 @@
 //! every byte in them means something.
 
 use super::{Bounds, Ledger, Observation, Options, ResolutionResult};
-use crate::wire::{Course, Frame, FrameRef, LinkType, Timestamp};
+use crate::wire::{Course, Frame, FrameRef, LinkType, Tally, Timestamp};
 
 /// A UDP datagram: seconds, source and destination (last byte, port), tap, payload.
 type Packet = (i64, (u8, u16), (u8, u16), u32, Vec<u8>);
@@ -188,7 +188,10 @@ fn a_batch_says_what_its_frames_say() {
         let options = Options { several_taps, ..Options::default() };
         let (mut single, mut batched) = (Ledger::new(options), Ledger::new(options));
         frames.iter().for_each(|frame| single.observe(frame));
-        frames.chunks(45).for_each(|batch| batched.observe_all(batch.iter().copied()));
+        for batch in frames.chunks(45) {
+            let batch = batch.iter().copied();
+            batched.observe_all(&Tally::of(batch.clone()), batch);
+        }
         assert_eq!(single.settle(), batched.settle());
         assert_eq!(single.settle(), batched.finish());
     }

@@ -192,7 +192,7 @@ impl<'frame, A> Below<'frame, A> {
         if header < 20 {
             return None;
         }
-        self.plain((port(head[0], head[1]), port(head[2], head[3])), Some(tcp), header)
+        self.plain(Some(tcp), header)
     }
 
     #[inline(always)]
@@ -202,18 +202,19 @@ impl<'frame, A> Below<'frame, A> {
         if u32::from(port(head[4], head[5])) != self.behind {
             return None;
         }
-        self.plain((port(head[0], head[1]), port(head[2], head[3])), None, 8)
+        self.plain(None, 8)
     }
 
-    /// The packet, whose transport header has `header` bytes.
+    /// The packet, whose transport header has `header` bytes. The ports lie in the same place in both.
     #[inline(always)]
-    fn plain(self, ports: (u16, u16), tcp: Option<PlainTcp>, header: u32) -> Option<Plain<'frame, A>> {
+    fn plain(self, tcp: Option<PlainTcp>, header: u32) -> Option<Plain<'frame, A>> {
         let Self { source, destination, vlan, length, identification, rest, behind } = self;
+        let (ports, _) = rest.split_first_chunk::<4>()?;
         Some(Plain {
             source,
             destination,
-            source_port: ports.0,
-            destination_port: ports.1,
+            source_port: port(ports[0], ports[1]),
+            destination_port: port(ports[2], ports[3]),
             tcp,
             vlan,
             length,

@@ -61,7 +61,7 @@ pub struct Frame<'block> {
 const LONGEST: u32 = 256 * 1024;
 /// Link types without a link header, to which etl2pcapng adds an Ethernet header that is not there.
 const RAW_LINKS: [LinkType; 5] = [LinkType(12), LinkType(14), LinkType(101), LinkType(228), LinkType(229)];
-const ETHERNET_HEADER: u32 = 14;
+const ETHERNET_HEADER: usize = 14;
 
 /// Whether the capture cut a frame of this link type and length on the wire to `captured` bytes.
 #[inline(always)]
@@ -74,7 +74,7 @@ pub fn is_snapped(link: LinkType, captured: usize, wire_length: u32) -> bool {
 #[cold]
 fn is_believed(link: LinkType, captured: usize, wire_length: u32) -> bool {
     let missing = (wire_length as usize).wrapping_sub(captured);
-    let added = RAW_LINKS.contains(&link) && missing == ETHERNET_HEADER as usize;
+    let added = RAW_LINKS.contains(&link) && missing == ETHERNET_HEADER;
     wire_length <= LONGEST && !added
 }
 

@@ -35,7 +35,6 @@ pub(super) struct Payload<'frame> {
 
 impl<'frame> Payload<'frame> {
     /// `bytes` cut to `length`, or all of them where fewer were captured.
-    #[inline(always)]
     pub fn new(bytes: &'frame [u8], length: u32) -> Self {
         let limit = usize::try_from(length).unwrap_or(usize::MAX);
         Self { bytes: bytes.get(..limit).unwrap_or(bytes), length }
@@ -58,7 +57,6 @@ impl<'frame> Payload<'frame> {
     }
 
     /// Length on the wire of what follows a header of `header` bytes of which `rest` was captured.
-    #[inline(always)]
     pub fn length_behind(self, header: u32, rest: &[u8]) -> u32 {
         self.length.saturating_sub(header).max(count(rest))
     }

@@ -24,7 +24,7 @@ impl Sender {
     /// Reads a plain or VLAN-tagged Ethernet frame with IP in it; `None` for anything else.
     #[must_use]
     pub fn of(frame: &Frame<'_>) -> Option<Self> {
-        if frame.link != LinkType(1) {
+        if frame.link != LinkType::ETHERNET {
             return None;
         }
         let (head, mut rest) = frame.bytes.split_first_chunk::<14>()?;

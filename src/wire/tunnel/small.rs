@@ -50,7 +50,7 @@ pub(super) fn gre_in_udp(layer: Layer<'_>) -> Option<Result<Datagram<'_>, Undeco
 pub(super) fn tzsp(layer: Layer<'_>) -> Option<Result<Datagram<'_>, Undecoded>> {
     let (head, mut rest) = layer.take::<4>().ok()?;
     let link = match (head[0], head[1], u16::from_be_bytes([head[2], head[3]])) {
-        (1, 0 | 1, 1) => LinkType(1),
+        (1, 0 | 1, 1) => LinkType::ETHERNET,
         (1, 0 | 1, 18) => LinkType(105),
         _ => return None,
     };
