@@ -90,8 +90,8 @@ fn exchange(flow: &Conversation) -> Option<Exchange> {
         Transport::UDP => "udp",
         _ => return None,
     };
-    let originator = (flow.originator.address, flow.originator.port);
-    let responder = (flow.responder.address, flow.responder.port);
+    let originator = (flow.originator().address, flow.originator().port);
+    let responder = (flow.responder().address, flow.responder().port);
     let sure = matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck | DirectionBasis::First);
     Some(Exchange {
         transport,

@@ -50,10 +50,10 @@ mod baselines {
             frames.iter().for_each(|frame| ledger.observe(&frame.frame()));
             let mut compared = 0;
             for flow in ledger.settle().flows {
-                let key = (flow.transport.0, flow.originator, flow.responder);
+                let key = (flow.transport.0, flow.originator(), flow.responder());
                 if let Some(expected) = baseline.get(&key) {
                     assert_eq!(
-                        &community::id(flow.transport, flow.originator, flow.responder),
+                        &community::id(flow.transport, flow.originator(), flow.responder()),
                         expected,
                         "{id} {key:?}"
                     );

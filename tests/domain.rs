@@ -248,7 +248,7 @@ mod golden {
 
     fn ends(flow: &Conversation) -> String {
         let transport = flow.transport.name().unwrap_or_default();
-        format!("{} {} {transport}/{}", flow.originator.address, flow.responder.address, flow.responder.port)
+        format!("{} {} {transport}/{}", flow.originator().address, flow.responder().address, flow.responder().port)
     }
 
     fn fits(pattern: &str, line: &str) -> bool {
@@ -257,7 +257,7 @@ mod golden {
     }
 
     fn is_dynamic(flow: &Conversation, controller: &str) -> bool {
-        let served = flow.responder.address.to_string() == controller && flow.responder.port >= 49_152;
+        let served = flow.responder().address.to_string() == controller && flow.responder().port >= 49_152;
         flow.transport == Transport::TCP && served
     }
 

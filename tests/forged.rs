@@ -553,15 +553,15 @@ mod attacks {
         let seen = ledger.settle();
         let judged = audit::judge(&seen, &matrix);
         let now = Timestamp::from_nanoseconds(MINUTE * 2_000_000);
-        ledger.close(now, BOUNDS, &seen, |at| judged.flows[at].stance());
+        ledger.close(now, BOUNDS, &seen, |at| judged.flows.get(at).unwrap().stance());
         assert!(!ledger.is_full(BOUNDS));
         wire.feed(&mut ledger, before..wire.0.len());
         let seen = ledger.settle();
         let judged = audit::judge(&seen, &matrix);
         assert_eq!(judged.audit.quality.names_unread, 1);
         let verdict = |port: u16| {
-            let place = seen.flows.iter().position(|flow| flow.originator.port == port).unwrap();
-            judged.flows[place].verdict
+            let place = seen.flows.iter().position(|flow| flow.originator().port == port).unwrap();
+            judged.flows.get(place).unwrap().verdict
         };
         assert_eq!(verdict(50_000), Verdict::Unresolved, "the flow behind the loss");
         for (port, (what, _, expected)) in (50_001..).zip(&cases) {
@@ -723,7 +723,7 @@ mod attacks {
                 wire.0.iter_mut().for_each(|(_, bytes)| bytes.truncate(40));
             }
             let seen = wire.observe();
-            assert_eq!((&seen.flows[0].payload, wire.judge().flows[0].verdict), expected, "{what}");
+            assert_eq!((&*seen.flows[0].payload, wire.judge().flows.get(0).unwrap().verdict), expected, "{what}");
         };
         let strange = [(true, vec![0x5a; 64]), (false, vec![0xa5; 64])];
         check("no bytes were sent", &[], false, (&Payload::None, Verdict::Expected));
@@ -748,11 +748,11 @@ mod attacks {
             }
             for cut in 0..=wire.0.len() {
                 let whole = Ledger::merge(wire.piece(0..cut), wire.piece(cut..wire.0.len()));
-                let found = whole.settle().flows[0].mute;
+                let found = whole.settle().flows[0].is_mute();
                 assert_eq!(found, mute, "{what}, cut at {cut}");
             }
             let expected = if mute { Verdict::Expected } else { Verdict::Unresolved };
-            assert_eq!(wire.judge().flows[0].verdict, expected, "{what}");
+            assert_eq!(wire.judge().flows.get(0).unwrap().verdict, expected, "{what}");
         };
         check("still open", &[], false);
         check("closed by both", &[(true, 1001, 5001, 0x11), (false, 5001, 1002, 0x11)], true);
@@ -777,7 +777,7 @@ mod attacks {
         let check = |what: &str, site: &str, port: u16, said: &[(bool, Vec<u8>)], expected: Verdict| {
             let mut wire = Wire::default();
             wire.tcp(1000, (CLIENT, 50_000), (DATABASE, port), said);
-            assert_eq!(wire.judge_by(site).flows[0].verdict, expected, "{what}");
+            assert_eq!(wire.judge_by(site).flows.get(0).unwrap().verdict, expected, "{what}");
         };
         check(
             "a database by name, before its look-up",
@@ -832,8 +832,8 @@ mod attacks {
             }
             let seen = wire.observe();
             let place =
-                seen.flows.iter().position(|flow| flow.responder.address == std::net::IpAddr::from(CLOUD)).unwrap();
-            assert_eq!(wire.judge_by(MIRROR).flows[place].verdict, expected, "{what}");
+                seen.flows.iter().position(|flow| flow.responder().address == std::net::IpAddr::from(CLOUD)).unwrap();
+            assert_eq!(wire.judge_by(MIRROR).flows.get(place).unwrap().verdict, expected, "{what}");
         }
     }
 
@@ -1026,8 +1026,8 @@ mod attacks {
         for (at, expected) in [(1000, Verdict::Expected), (-1000, Verdict::Unresolved)] {
             let wire = Mapping { at, ..mapping() }.wire();
             let seen = wire.observe();
-            let place = seen.flows.iter().position(|flow| flow.responder.port == PORT).unwrap();
-            assert_eq!(wire.judge().flows[place].verdict, expected, "at {at}");
+            let place = seen.flows.iter().position(|flow| flow.responder().port == PORT).unwrap();
+            assert_eq!(wire.judge().flows.get(place).unwrap().verdict, expected, "at {at}");
         }
     }
 

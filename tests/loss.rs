@@ -108,14 +108,14 @@ mod property {
     /// most flows is the subject, who serves it plays what the ports say.
     fn site(seen: &Observation, vantage: &str) -> Site {
         let mut started: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        seen.flows.iter().for_each(|flow| *started.entry(flow.originator.address).or_default() += 1);
+        seen.flows.iter().for_each(|flow| *started.entry(flow.originator().address).or_default() += 1);
         let subject = started.iter().max_by_key(|(_, count)| **count).map(|(address, _)| *address);
         let serving = |ports: &[u16]| {
-            let serves = seen.flows.iter().filter(|flow| ports.contains(&flow.responder.port));
-            let hosts: BTreeSet<String> = serves.map(|flow| flow.responder.address.to_string()).collect();
+            let serves = seen.flows.iter().filter(|flow| ports.contains(&flow.responder().port));
+            let hosts: BTreeSet<String> = serves.map(|flow| flow.responder().address.to_string()).collect();
             hosts.into_iter().take(40).collect::<Vec<_>>().join(",")
         };
-        let claims = seen.flows.iter().filter_map(|flow| match &flow.payload {
+        let claims = seen.flows.iter().filter_map(|flow| match &*flow.payload {
             Payload::Recognised(recognised) => recognised.claims.first().map(|claim| claim.name.clone()),
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
         });
@@ -147,7 +147,7 @@ mod property {
         let whole = observe(frames.iter());
         let Ok(matrix) = Matrix::load(&site(&whole)) else { panic!("{}: no matrix", path.display()) };
         let before = judged(whole, &matrix);
-        let servers: BTreeSet<Endpoint> = before.iter().map(|(flow, _)| flow.responder).collect();
+        let servers: BTreeSet<Endpoint> = before.iter().map(|(flow, _)| flow.responder()).collect();
         let mut found = Vec::new();
         for (name, kept) in losses(&frames, &servers) {
             let after = judged(observe(kept.into_iter()), &matrix);
@@ -251,7 +251,7 @@ mod property {
             let failed = |verdict| matches!(verdict, Verdict::Unexpected | Verdict::Mismatched | Verdict::Unresolved);
             if !same.is_empty() && same.iter().all(|(_, verdict)| failed(*verdict)) {
                 let was: Vec<&str> = same.iter().map(|(_, verdict)| verdict.name()).collect();
-                let (from, to, word) = (flow.originator, flow.responder, flow.outcome.name());
+                let (from, to, word) = (flow.originator(), flow.responder(), flow.outcome.name());
                 let ends = format!("{}:{} -> {}:{}", from.address, from.port, to.address, to.port);
                 lines.push(format!("{ends} {word} is {} and was {}", verdict.name(), was.join(", ")));
             }
@@ -262,7 +262,7 @@ mod property {
     type Place = (Transport, Endpoint, Endpoint);
 
     fn place(flow: &Conversation) -> Place {
-        let (low, high) = (flow.originator.min(flow.responder), flow.originator.max(flow.responder));
+        let (low, high) = (flow.originator().min(flow.responder()), flow.originator().max(flow.responder()));
         (flow.transport, low, high)
     }
 
@@ -282,9 +282,9 @@ mod property {
         let of = |capture: &str, lost: &dyn Fn(&Owned) -> bool, peer: &str| -> Vec<(Verdict, bool, Outcome)> {
             let frames = crate::frames::read(&lab.join("captures").join(capture)).unwrap();
             let judged = judged(observe(frames.iter().filter(|frame| !lost(frame))), &matrix);
-            let to_peer = judged.into_iter().filter(|(flow, _)| flow.responder.address.to_string() == peer);
+            let to_peer = judged.into_iter().filter(|(flow, _)| flow.responder().address.to_string() == peer);
             let facts = to_peer.map(|(flow, verdict)| {
-                let Payload::Recognised(known) = &flow.payload else { return (verdict, false, flow.outcome) };
+                let Payload::Recognised(known) = &*flow.payload else { return (verdict, false, flow.outcome) };
                 let sealed = known.application == Some(Application::Tls) && known.claims.is_empty();
                 (verdict, sealed, flow.outcome)
             });

@@ -337,7 +337,7 @@ mod said {
         let mut ledger = Ledger::new(Options::default());
         let frames = super::frames::read(&folder.join("names/ndpi-sites.pcapng")).unwrap();
         frames.iter().for_each(|owned| ledger.observe(&owned.frame()));
-        let certified = ledger.settle().flows.iter().filter_map(|flow| flow.certified).map(|at| at.number).collect();
+        let certified = ledger.settle().flows.iter().filter_map(|flow| flow.certified()).map(|at| at.number).collect();
         let mut certified: Vec<u32> = certified;
         certified.sort_unstable();
         assert_eq!(certified, [44, 240, 330, 375, 389, 402, 430, 443, 459, 468, 478, 494, 512, 518, 533, 590]);

@@ -140,7 +140,7 @@ mod captures {
     }
 
     fn of_flow(flow: &Conversation) -> Vec<String> {
-        let known = match &flow.payload {
+        let known = match &*flow.payload {
             Payload::Recognised(known) => known,
             Payload::None => return vec!["silent".to_owned()],
             Payload::NotCaptured => return vec!["not captured".to_owned()],
@@ -248,7 +248,7 @@ mod captures {
             let verdicts = |longest| {
                 let seen = observe(&path, longest);
                 let judged = judge(&seen, &matrix).flows;
-                let frames = seen.flows.iter().map(|flow| (flow.first_frame, flow.responder));
+                let frames = seen.flows.iter().map(|flow| (flow.first_frame, flow.responder()));
                 frames.zip(judged.into_iter().map(|flow| flow.verdict)).collect::<Vec<_>>()
             };
             let good = |verdict: Verdict| matches!(verdict, Verdict::Expected | Verdict::Baseline);

@@ -96,7 +96,7 @@ mod tests {
                 dropped: false,
             });
         }
-        match &ledger.settle().flows[0].payload {
+        match &*ledger.settle().flows[0].payload {
             Payload::Recognised(known) => {
                 (known.application, known.claims.iter().map(|claim| claim.name.clone()).collect())
             }

@@ -47,7 +47,7 @@ mod subject_alone {
             packet_id: None,
             dropped: false,
         });
-        audit::judge(&ledger.settle(), matrix).flows[0].verdict
+        audit::judge(&ledger.settle(), matrix).flows.get(0).unwrap().verdict
     }
 
     fn time_asked() -> Vec<u8> {
@@ -86,10 +86,10 @@ mod subject_alone {
         let judged = audit::judge(&seen, &matrix(features)).flows;
         let accused = seen.flows.iter().zip(&judged).filter(|(_, verdict)| verdict.verdict == Verdict::Unexpected);
         let accused: Vec<String> =
-            accused.map(|(flow, _)| format!("{}/{}", flow.responder.address, flow.responder.port)).collect();
+            accused.map(|(flow, _)| format!("{}/{}", flow.responder().address, flow.responder().port)).collect();
         assert!(accused.is_empty(), "{accused:?}");
         let ports = [53, 88, 123, 135, 389, 445, 3268];
-        let waiting = seen.flows.iter().zip(&judged).filter(|(flow, _)| ports.contains(&flow.responder.port));
+        let waiting = seen.flows.iter().zip(&judged).filter(|(flow, _)| ports.contains(&flow.responder().port));
         assert!(
             waiting.clone().count() > 40 && waiting.clone().all(|(_, verdict)| verdict.verdict == Verdict::Unresolved)
         );

@@ -65,7 +65,8 @@ mod weeks {
             let Some(bounds) = self.bounds.filter(|bounds| self.ledger.is_full(*bounds)) else { return };
             let (seen, judged) = self.look();
             let now = seen.last.unwrap();
-            self.folded += self.ledger.close(now, bounds, &seen, |index| judged.flows[index].stance()).len();
+            self.folded +=
+                self.ledger.close(now, bounds, &seen, |index| judged.flows.get(index).unwrap().stance()).len();
         }
 
         fn look(&self) -> (Observation, Judged) {

@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::model::{InterfaceEntry, Kind, NameEntry, PortEntry, Verdict};
 use super::own_names::Whose;
 use super::payload::Certified;
+use super::per_flow::PerFlow;
 use super::verdict::Judgement;
 use super::{payload, time, words};
 use crate::dissect::rpc::interface_name;
@@ -36,7 +37,7 @@ pub(super) type Bounded<T> = (Vec<T>, u64);
 /// What every entry is made from.
 pub(super) struct Sources<'audit> {
     pub(super) observation: &'audit Observation,
-    pub(super) judged: &'audit [Judgement],
+    pub(super) judged: &'audit PerFlow<Judgement>,
     pub(super) judge: &'audit Judge<'audit>,
 }
 
@@ -58,7 +59,7 @@ struct Flows {
 
 impl Flows {
     fn add(&mut self, flow: &Conversation) {
-        self.number = self.number.saturating_add(flow.folded).saturating_add(flow.weight());
+        self.number = self.number.saturating_add(flow.folded()).saturating_add(flow.weight());
         self.first_frame.get_or_insert(flow.first_frame);
         let (first, last) = self.span.unwrap_or((flow.first, flow.last));
         self.span = Some((first.min(flow.first), last.max(flow.last)));
@@ -157,13 +158,13 @@ fn claims<'audit>(
         return;
     }
     let borne = sources.judge.evidence.names.of(flow);
-    let address = flow.responder.address;
+    let address = flow.responder().address;
     let is_bound = |name: &str| borne.bound.iter().any(|binding| binding.name == name);
     for claim in &borne.claims {
-        let one = known.entry((flow.originator.address, &claim.name, Some(address))).or_default();
+        let one = known.entry((flow.originator().address, &claim.name, Some(address))).or_default();
         one.flows.add(flow);
         one.claim.get_or_insert(claim.source);
-        one.stated.get_or_insert(flow.claimed.unwrap_or(flow.first_frame));
+        one.stated.get_or_insert(flow.claimed().unwrap_or(flow.first_frame));
         one.agreed |= is_bound(&claim.name);
         one.certified = one.certified.or_else(|| certificate(flow, &claim.name));
         one.declared = one.declared.or(sources.judge.evidence.names.declared.by(&claim.name, address));
@@ -174,13 +175,13 @@ fn claims<'audit>(
     }
     if borne.claims.is_empty() && borne.rivals.is_empty() {
         for binding in &borne.bound {
-            let one = known.entry((flow.originator.address, &binding.name, Some(address))).or_default();
+            let one = known.entry((flow.originator().address, &binding.name, Some(address))).or_default();
             one.flows.add(flow);
             one.certified = one.certified.or_else(|| certificate(flow, &binding.name));
         }
         let declared = &sources.judge.evidence.names.declared;
         for name in declared.names(address).filter(|_| borne.bound.is_empty()) {
-            let one = known.entry((flow.originator.address, name, Some(address))).or_default();
+            let one = known.entry((flow.originator().address, name, Some(address))).or_default();
             one.flows.add(flow);
             one.declared = declared.by(name, address);
         }
@@ -278,8 +279,8 @@ pub(super) fn ports(sources: &Sources<'_>) -> Bounded<PortEntry> {
     }
     let announced: BTreeSet<(IpAddr, IpAddr, u16)> = known.keys().copied().collect();
     for (flow, judgement) in flows(sources) {
-        let key = (flow.originator.address, flow.responder.address, flow.responder.port);
-        let speaks = payload::application(flow) == Some(Application::Dcerpc) && flow.responder.port != MAPPER_PORT;
+        let key = (flow.originator().address, flow.responder().address, flow.responder().port);
+        let speaks = payload::application(flow) == Some(Application::Dcerpc) && flow.responder().port != MAPPER_PORT;
         let contradicted = judgement.verdict.kind == Some(Kind::NotAnnounced);
         if flow.transport == Transport::TCP && (announced.contains(&key) || speaks || contradicted) {
             attribute(sources, known.entry(key).or_default(), flow, judgement);

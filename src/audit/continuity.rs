@@ -100,8 +100,8 @@ pub(super) fn told(observation: &Observation) -> Losses {
 
 /// Adds bytes that were acknowledged and never seen, which were lost somewhen during their flow.
 pub(super) fn unseen(losses: &mut Losses, flow: &Conversation) {
-    if flow.missed > 0 {
-        losses.add(flow.first, flow.last, Lost { unseen: flow.missed, ..Lost::default() });
+    if flow.missed() > 0 {
+        losses.add(flow.first, flow.last, Lost { unseen: flow.missed(), ..Lost::default() });
     }
 }
 

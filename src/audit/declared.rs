@@ -70,7 +70,7 @@ impl<'audit> Declared<'audit> {
             return claimed;
         }
         let (flow, pen) = (case.flow, case.pen);
-        let (address, stated) = (flow.responder.address, words::stated_in(flow));
+        let (address, stated) = (flow.responder().address, words::stated_in(flow));
         if let Some(by) = self.by(&claim.name, address) {
             let reason = pen.write(|| words::claim_declared(claim, by, stated));
             return Graded::at_least(minimum, Basis::Declared, reason);
@@ -90,7 +90,7 @@ impl<'audit> Declared<'audit> {
     /// Nothing but a declaration says that the responder bears `name`.
     pub(super) fn alone(&self, name: &str, case: &Case<'_>, minimum: Basis) -> Graded {
         let (flow, borne, pen) = (case.flow, case.borne, case.pen);
-        let address = flow.responder.address;
+        let address = flow.responder().address;
         let Some(by) = self.by(name, address) else { return Graded::absent() };
         // What the flow states and what DNS gave come first.
         let outer = payload::outer_name(flow).is_some_and(|outer| outer.name != name);

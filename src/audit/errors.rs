@@ -4,39 +4,40 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::model::Verdict;
+use super::model::{FlowVerdict, Verdict};
+use super::per_flow::PerFlow;
 use super::verdict::Judgement;
 use super::words;
 use crate::flow::{Conversation, IcmpError};
 
 /// Makes conversations of ICMP errors baseline where each end fits an error that decided a flow: one of those at the
 /// places `reported`.
-pub(super) fn excuse(flows: &[Conversation], reported: &[usize], judged: &mut [Judgement]) {
+pub(super) fn excuse(flows: &[Conversation], reported: &[usize], judged: &mut PerFlow<Judgement>) {
     let ours = |judgement: &Judgement| judgement.verdict.verdict != Verdict::OutOfScope;
     let mut reports: BTreeMap<(IpAddr, IpAddr), Vec<(&Conversation, IcmpError)>> = BTreeMap::new();
     let decided = reported.iter().filter_map(|place| flows.get(*place).zip(judged.get(*place)));
     for (flow, _) in decided.filter(|(_, judgement)| ours(judgement)) {
-        let Some(error) = flow.icmp.as_deref().copied() else { continue };
+        let Some(error) = flow.icmp().copied() else { continue };
         // The error goes back to the sender of the packet that it quotes.
-        for end in [flow.originator.address, flow.responder.address] {
+        for end in [flow.originator().address, flow.responder().address] {
             reports.entry((error.from, end)).or_default().push((flow, error));
         }
     }
     if reports.is_empty() {
         return;
     }
-    for (flow, judgement) in flows.iter().zip(judged).filter(|(flow, _)| super::is_icmp(flow.transport)) {
+    for (place, flow) in flows.iter().enumerate().filter(|(_, flow)| super::is_icmp(flow.transport)) {
+        let Some(judgement) = judged.get(place) else { continue };
         if !matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Unresolved) {
             continue;
         }
-        let told = reports.get(&(flow.originator.address, flow.responder.address)).map(Vec::as_slice);
+        let told = reports.get(&(flow.originator().address, flow.responder().address)).map(Vec::as_slice);
         let reported = told.unwrap_or_default().iter().find(|(_, error)| is_carried_by(error, flow));
         if let Some((about, _)) = reported {
-            judgement.verdict.verdict = Verdict::Baseline;
-            judgement.verdict.kind = None;
-            judgement.verdict.nearest = None;
-            judgement.reason = words::reports_on(about);
-            judgement.waiver = None;
+            let verdict =
+                FlowVerdict { verdict: Verdict::Baseline, kind: None, nearest: None, ..judgement.verdict.clone() };
+            let excused = Judgement { verdict, reason: words::reports_on(about), waiver: None, ..judgement.clone() };
+            judged.replace(place, excused);
         }
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn of<'audit>(
     flows: impl IntoIterator<Item = &'audit Conversation>,
 ) -> Vec<EvidenceRef> {
     let decisive = |flow: &Conversation| {
-        [Some(flow.first_frame), flow.claimed, flow.decided, flow.icmp.as_ref().map(|icmp| icmp.frame)]
+        [Some(flow.first_frame), flow.claimed(), flow.decided(), flow.icmp().map(|icmp| icmp.frame)]
     };
     let frames = flows.into_iter().take(FRAMES_SHOWN).flat_map(decisive).flatten();
     frames_of(observation, frames)

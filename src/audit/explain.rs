@@ -11,7 +11,7 @@ pub use changes::Documents;
 
 use super::grade::Pen;
 use super::judge::Judge;
-use super::model::{FlowVerdict, Verdict};
+use super::model::Verdict;
 use super::verdict::{self, Evidence, Judgement};
 use super::{Kind, role_words, words};
 use crate::flow::Conversation;
@@ -91,7 +91,7 @@ pub fn explain(
     let Some((flow, judgement)) = observation.flows.get(index).zip(judged.get(index)) else { return Ok(None) };
     let (verdict, reason) = (judgement.verdict.verdict, judgement.reason.clone());
     let rows = considered(&judge.evidence, flow, documents);
-    let before: Vec<FlowVerdict> = judged.into_iter().map(|judgement| judgement.verdict).collect();
+    let before = judged.map(|judgement| judgement.verdict);
     let changes = match verdict {
         Verdict::Expected => Vec::new(),
         _ => changes::tried(observation, index, &before, &rows, (&matrix, documents)),
@@ -108,7 +108,7 @@ pub fn explain(
 /// `tcp 10.0.0.5:50000 -> 10.0.0.9:389`.
 pub(super) fn flow_words(flow: &Conversation) -> String {
     let end = |end: crate::flow::Endpoint| std::net::SocketAddr::new(end.address, end.port);
-    format!("{} {} -> {}", flow.transport, end(flow.originator), end(flow.responder))
+    format!("{} {} -> {}", flow.transport, end(flow.originator()), end(flow.responder()))
 }
 
 /// Every row, nearest first, audited rows before others.

@@ -11,6 +11,7 @@ use super::grade::Pen;
 use super::group::{Group, group};
 use super::model::{AtomResult, Finding, NextStep, RowResult, RowStatus, Verdict};
 use super::own_names::Whose;
+use super::per_flow::PerFlow;
 use super::rows::Rows;
 use super::verdict::Judgement;
 use super::waivers::Hit;
@@ -45,7 +46,7 @@ pub(super) struct Found {
 }
 
 /// All findings, gravest first, then by kind, rows and id.
-pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &[Judgement]) -> Vec<Found> {
+pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &PerFlow<Judgement>) -> Vec<Found> {
     let mut found = of_rows(rows, results);
     let verdicts = judged.iter().map(|judgement| &judgement.verdict);
     found.extend(group(&rows.observation.flows, verdicts).iter().map(|group| of_group(rows, group)));
@@ -139,12 +140,12 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
 
 /// Broadcast and multicast: said to everybody, got through to nobody in particular.
 fn is_to_many(flow: &Conversation) -> bool {
-    let address = flow.responder.address;
+    let address = flow.responder().address;
     let broadcast = matches!(address, std::net::IpAddr::V4(v4) if v4.is_broadcast());
     address.is_multicast() || broadcast
 }
 
-fn of_waivers(rows: &Rows<'_>, judged: &[Judgement]) -> Vec<Found> {
+fn of_waivers(rows: &Rows<'_>, judged: &PerFlow<Judgement>) -> Vec<Found> {
     let late = |index: usize| {
         let flows = rows.observation.flows.iter().zip(judged);
         flows.filter(move |(_, j)| j.waiver == Some(Hit::Expired(index))).map(|(flow, _)| flow).collect::<Vec<_>>()

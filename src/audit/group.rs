@@ -72,17 +72,17 @@ pub(super) struct Group<'audit> {
 impl Group<'_> {
     /// Distinct destination ports.
     pub(super) fn ports(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.responder.port))
+        distinct(self.flows.iter().map(|flow| flow.responder().port))
     }
 
     /// Distinct responders.
     pub(super) fn responders(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.responder.address))
+        distinct(self.flows.iter().map(|flow| flow.responder().address))
     }
 
     /// Distinct originators.
     pub(super) fn originators(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.originator.address))
+        distinct(self.flows.iter().map(|flow| flow.originator().address))
     }
 }
 
@@ -174,10 +174,10 @@ fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
         verdict: verdict.verdict,
         kind: verdict.kind,
         row: verdict.nearest,
-        originator: Some(flow.originator.address),
-        responder: Some(flow.responder.address),
+        originator: Some(flow.originator().address),
+        responder: Some(flow.responder().address),
         transport: flow.transport,
-        port: Some(flow.responder.port),
+        port: Some(flow.responder().port),
         probes: flow.sent.payload == 0 && flow.received.payload == 0 && has_ports(flow.transport),
     }
 }

@@ -8,6 +8,7 @@ use super::model::{
     Answer, Audit, Fitting, FlowVerdict, HostsEntry, InputEntry, PackEntry, SiteEntry, Tool, Totals, Verdict,
     WaiverResult,
 };
+use super::per_flow::PerFlow;
 use super::rows::Rows;
 use super::scope::Scope;
 use super::sums::Sums;
@@ -24,7 +25,7 @@ pub struct Judged {
     /// The audit document.
     pub audit: Audit,
     /// Verdicts, parallel to [`Observation::flows`].
-    pub flows: Vec<FlowVerdict>,
+    pub flows: PerFlow<FlowVerdict>,
     /// The flows that each finding rests on, as indices into [`Observation::flows`]; parallel to
     /// [`Audit::findings`].
     pub concerned: Vec<Vec<u32>>,
@@ -36,7 +37,7 @@ pub fn judge(observation: &Observation, matrix: &Matrix) -> Judged {
     let judge = Judge::new(observation, matrix);
     let judged = judge.all(observation, None);
     let (audit, concerned) = write(observation, &judge, &judged);
-    Judged { audit, flows: judged.into_iter().map(|judgement| judgement.verdict).collect(), concerned }
+    Judged { audit, flows: judged.map(|judgement| judgement.verdict), concerned }
 }
 
 /// What every flow of an observation is judged by.
@@ -52,16 +53,16 @@ impl<'audit> Judge<'audit> {
     }
 
     /// Every flow in order; only the one at `told` says why.
-    pub(super) fn all(&self, observation: &'audit Observation, told: Option<usize>) -> Vec<Judgement> {
+    pub(super) fn all(&self, observation: &'audit Observation, told: Option<usize>) -> PerFlow<Judgement> {
         let pen = |index| if told == Some(index) { Pen::Writes } else { Pen::Rests };
-        let mut judged = Vec::with_capacity(observation.flows.len());
         let mut reported = Vec::new();
-        for (index, flow) in observation.flows.iter().enumerate() {
-            judged.push(self.one(flow, pen(index)));
-            if flow.icmp.is_some() {
+        let one = |(index, flow): (usize, &'audit Conversation)| {
+            if flow.icmp().is_some() {
                 reported.push(index);
             }
-        }
+            self.one(flow, pen(index))
+        };
+        let mut judged: PerFlow<Judgement> = observation.flows.iter().enumerate().map(one).collect();
         errors::excuse(&observation.flows, &reported, &mut judged);
         judged
     }
@@ -69,7 +70,7 @@ impl<'audit> Judge<'audit> {
     /// One flow, by itself.
     pub(super) fn one(&self, flow: &'audit Conversation, pen: Pen) -> Judgement {
         self.evidence.hear(flow, pen, |case| {
-            let ends = (flow.originator.address, flow.responder.address);
+            let ends = (flow.originator().address, flow.responder().address);
             if !self.scope.covers(ends, case.originator, case.responder) {
                 return verdict::judge_hinted(&self.evidence, case).unwrap_or_else(|| bystander(pen));
             }
@@ -103,7 +104,7 @@ fn bystander(pen: Pen) -> Judgement {
     Judgement::clear(verdict, reason)
 }
 
-fn write(observation: &Observation, judge: &Judge<'_>, judged: &[Judgement]) -> (Audit, Vec<Vec<u32>>) {
+fn write(observation: &Observation, judge: &Judge<'_>, judged: &PerFlow<Judgement>) -> (Audit, Vec<Vec<u32>>) {
     let matrix = judge.evidence.matrix;
     let sums = Sums::new(observation, judged);
     let rows = Rows::new(judge, observation, judged, &sums.losses);
@@ -199,7 +200,7 @@ fn packs(matrix: &Matrix) -> Vec<PackEntry> {
     matrix.packs.iter().map(entry).collect()
 }
 
-fn waivers(observation: &Observation, matrix: &Matrix, judged: &[Judgement]) -> Vec<WaiverResult> {
+fn waivers(observation: &Observation, matrix: &Matrix, judged: &PerFlow<Judgement>) -> Vec<WaiverResult> {
     let covered = |index: usize| {
         let flows = observation.flows.iter().zip(judged);
         super::weight(flows.filter(|(_, j)| j.waiver == Some(Hit::Held(index))).map(|(flow, _)| flow))

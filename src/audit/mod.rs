@@ -20,6 +20,7 @@ mod nearest;
 mod next;
 mod own_names;
 mod payload;
+mod per_flow;
 mod precedents;
 mod quality;
 mod relays;
@@ -45,6 +46,7 @@ pub use model::{
     InputEntry, InterfaceEntry, Kind, LossWindow, NameEntry, NextStep, OutageEntry, PackEntry, PeerResult, PortEntry,
     Quality, Redaction, RowResult, RowStatus, SiteEntry, SmallestRule, Tool, Totals, Verdict, WaiverResult,
 };
+pub use per_flow::PerFlow;
 pub use quality::check_identity;
 pub use suggest::{Strength, Subject, SuggestedFeature, SuggestedPlayer, SuggestedRole, Suggestion, suggest};
 

@@ -138,15 +138,15 @@ impl<'audit> Names<'audit> {
         let all = payload::recognised(flow).map(|r| r.claims.as_slice()).unwrap_or_default();
         let claims = all.iter().filter(|claim| is_strong(claim)).collect();
         let rivals = all.iter().filter(|claim| claim.source == ClaimSource::RivalSni).collect();
-        let declared = self.declared.names(flow.responder.address).collect();
+        let declared = self.declared.names(flow.responder().address).collect();
         if self.by_address.is_empty() {
             return Borne { bound: Vec::new(), claims, rivals, told: Vec::new(), pushed_out: Vec::new(), declared };
         }
-        let bound = self.known(flow.originator.address, flow.responder.address, flow.first);
-        let heard = self.told.get(&flow.responder.address).map(Vec::as_slice).unwrap_or_default();
-        let others = |b: &&Binding| b.client != flow.originator.address && b.holds(flow.first);
+        let bound = self.known(flow.originator().address, flow.responder().address, flow.first);
+        let heard = self.told.get(&flow.responder().address).map(Vec::as_slice).unwrap_or_default();
+        let others = |b: &&Binding| b.client != flow.originator().address && b.holds(flow.first);
         let told = heard.iter().copied().filter(others).collect();
-        let list = self.by_address.get(&(flow.originator.address, flow.responder.address));
+        let list = self.by_address.get(&(flow.originator().address, flow.responder().address));
         let went = list.into_iter().flatten().copied().filter(|b| b.is_pushed_out(flow.first));
         let pushed_out = went.filter(|gone| bound.iter().all(|known| known.name != gone.name)).collect();
         Borne { bound, claims, rivals, told, pushed_out, declared }
@@ -171,7 +171,7 @@ impl<'audit> Names<'audit> {
     /// the name, and this client was given it by a look-up of which nothing was lost.
     fn is_doubted(&self, name: &str, case: &Case<'_>) -> bool {
         let (flow, claims) = (case.flow, &case.borne.claims);
-        let own = self.by_address.get(&(flow.originator.address, flow.responder.address));
+        let own = self.by_address.get(&(flow.originator().address, flow.responder().address));
         let given = || own.into_iter().flatten().filter(|given| given.name == name && given.holds(flow.first));
         let stated =
             |gap: &NameGap| claims.iter().any(|claim| claim.name == name) && given().any(|g| gap.spares(g.from));
@@ -199,7 +199,7 @@ impl<'audit> Names<'audit> {
     /// The flow claims a name that DNS did not give to this client for this address.
     fn unbound(&self, claim: &Claim, case: &Case<'_>, minimum: Basis) -> Graded {
         let (flow, borne, pen) = (case.flow, case.borne, case.pen);
-        let (client, frame) = (flow.originator.address, words::stated_in(flow));
+        let (client, frame) = (flow.originator().address, words::stated_in(flow));
         let own = self.races.get(&(client, claim.name.as_str()));
         let race = own.or_else(|| self.raced.get(claim.name.as_str())).filter(|race| race.asked <= flow.first);
         if let Some(race) = race {
@@ -217,7 +217,8 @@ impl<'audit> Names<'audit> {
             return Graded::against(Kind::WrongName, reason);
         }
         let given = self.by_name.get(&(client, claim.name.as_str())).map(Vec::as_slice).unwrap_or_default();
-        if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder.address && b.from <= flow.first) {
+        if let Some(stale) = given.iter().rev().find(|b| b.address == flow.responder().address && b.from <= flow.first)
+        {
             let reason = pen.write(|| words::stale(claim, flow.first.since(stale.until), stale.answer));
             return self.declared.weigh(claim, case, minimum, Graded::at_least(minimum, Basis::Sni, reason));
         }
@@ -286,7 +287,7 @@ fn unclaimed(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     if borne.bound.len() > 1 || !borne.pushed_out.is_empty() {
         let known = || borne.bound.iter().chain(&borne.pushed_out);
         let names = || known().map(|binding| binding.name.as_str()).collect::<Vec<_>>();
-        return Graded::undecided(pen.write(|| words::shared_address(flow.responder.address, &names())));
+        return Graded::undecided(pen.write(|| words::shared_address(flow.responder().address, &names())));
     }
     by_dns_alone(bound, case, minimum)
 }
@@ -295,7 +296,7 @@ fn by_dns_alone(bound: &Binding, case: &Case<'_>, minimum: Basis) -> Graded {
     if payload::is_lossy(case.flow) {
         return Graded::undecided(case.pen.write(|| words::lost(case.flow)));
     }
-    if payload::may_name_further(case.flow) && !case.flow.truncated {
+    if payload::may_name_further(case.flow) && !case.flow.is_truncated() {
         return Graded::undecided(case.pen.write(|| words::name_not_read(case.flow)));
     }
     Graded::at_least(minimum, Basis::Dns, case.pen.write(|| words::dns_only(&bound.name, bound.answer)))

@@ -202,7 +202,9 @@ fn unnamed(evidence: &Evidence<'_>, case: &Case<'_>) -> Option<(RowId, String)> 
     let row = nameless(evidence, case).next()?;
     let (flow, mut refused) = (case.flow, evidence.names.refused());
     let told = |known: &&crate::ledger::Binding| {
-        known.client == flow.originator.address && known.address == flow.responder.address && known.holds(flow.first)
+        known.client == flow.originator().address
+            && known.address == flow.responder().address
+            && known.holds(flow.first)
     };
     let why = || match refused.find(told) {
         Some(refused) => words::foreign_resolver(refused.resolver, refused.answer),
@@ -229,7 +231,7 @@ pub(super) fn nameless<'m>(evidence: &'m Evidence<'_>, case: &'m Case<'_>) -> im
     let (matrix, flow, responder) = (evidence.matrix, case.flow, &case.facts.responder);
     let unstated = payload::hides_name(flow) || payload::never_names(flow);
     let stranger = case.borne.claims.is_empty() && unstated && !matrix.lists_host(responder.address);
-    let cut: Vec<&str> = evidence.names.cut_for(flow.originator.address, flow.first).collect();
+    let cut: Vec<&str> = evidence.names.cut_for(flow.originator().address, flow.first).collect();
     let fits = move |row: &Row| {
         let usable = row.standing != Standing::NotApplicable;
         stranger

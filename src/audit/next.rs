@@ -16,8 +16,8 @@ use crate::wire::Transport;
 /// What a firewall team needs to know to open `atom` for `flow`.
 pub(super) fn request(row: &Row, atom: &Atom, flow: &Conversation, reference: &str) -> FirewallRequest {
     FirewallRequest {
-        from: flow.originator.address.to_string(),
-        to: flow.responder.address.to_string(),
+        from: flow.originator().address.to_string(),
+        to: flow.responder().address.to_string(),
         service: words::requested(atom, flow),
         row: row.id.clone(),
         why: row.purpose.clone(),
@@ -29,14 +29,14 @@ pub(super) fn request(row: &Row, atom: &Atom, flow: &Conversation, reference: &s
 
 /// Who could have blocked a flow, by the way in which it was blocked.
 pub(super) fn places(flow: &Conversation) -> String {
-    let peer = flow.responder.address;
-    match (flow.outcome, &flow.icmp) {
+    let peer = flow.responder().address;
+    match (flow.outcome, flow.icmp()) {
         (_, Some(icmp)) if icmp.from == peer => words::peer_says_so(peer),
         (_, Some(icmp)) => words::device_says_so(icmp.from),
         (Outcome::Refused, None) => words::peer_refuses(peer),
         (Outcome::Filtered, None) => words::silence(peer),
         (Outcome::Cut, None) => words::inspected(peer),
-        (Outcome::Dropped, None) => words::own_drop(flow.originator.address),
+        (Outcome::Dropped, None) => words::own_drop(flow.originator().address),
         (_, None) => String::new(),
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn application(flow: &Conversation) -> Option<Application> {
 
 /// What was recognised, if anything.
 pub(super) fn recognised(flow: &Conversation) -> Option<&Recognised> {
-    match &flow.payload {
+    match &*flow.payload {
         Payload::Recognised(recognised) => Some(recognised),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     }
@@ -89,7 +89,7 @@ pub(super) enum Certified<'flow> {
 /// What the certificate of the server says of `name`, and in which frame, where TLS 1.2 or older shows it. Only
 /// alternative names count, the common name does not, and a wildcard stands for one label (RFC 9525 section 6.3).
 pub(super) fn certified<'flow>(flow: &'flow Conversation, name: &str) -> Option<(Certified<'flow>, FrameRef)> {
-    let frame = flow.certified?;
+    let frame = flow.certified()?;
     let claims = recognised(flow)?.claims.iter();
     let mut names = claims.filter(|claim| claim.source == ClaimSource::Certificate).map(|claim| claim.name.as_str());
     let parent = name.split_once('.').map(|(_, parent)| parent);
@@ -105,21 +105,21 @@ pub(super) fn certified<'flow>(flow: &'flow Conversation, name: &str) -> Option<
 /// Whether the captured start of a TCP connection is bytes that no recogniser knows.
 pub(super) fn is_foreign(flow: &Conversation) -> bool {
     let from_start = matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
-    flow.payload == Payload::NotRecognised
+    *flow.payload == Payload::NotRecognised
         && flow.transport == Transport::TCP
         && from_start
         && flow.outcome != Outcome::Midstream
-        && !flow.truncated
-        && !flow.ambiguous
+        && !flow.is_truncated()
+        && !flow.is_ambiguous()
         && is_telling(flow)
 }
 
 /// Whether the captured datagrams are bytes that no recogniser knows.
 fn is_foreign_datagram(flow: &Conversation) -> bool {
-    flow.payload == Payload::NotRecognised
+    *flow.payload == Payload::NotRecognised
         && flow.transport == Transport::UDP
-        && !flow.truncated
-        && !flow.ambiguous
+        && !flow.is_truncated()
+        && !flow.is_ambiguous()
         && is_telling(flow)
 }
 
@@ -134,8 +134,8 @@ pub(super) const fn is_telling(flow: &Conversation) -> bool {
 /// was said.
 pub(super) fn is_lossy(flow: &Conversation) -> bool {
     let unstarted = !matches!(flow.direction_basis, DirectionBasis::Syn | DirectionBasis::SynAck);
-    let holed = flow.payload == Payload::NotCaptured && !flow.truncated;
-    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed > 0 || holed || is_unsaid(flow);
+    let holed = *flow.payload == Payload::NotCaptured && !flow.is_truncated();
+    let lost = unstarted || flow.outcome == Outcome::OneSided || flow.missed() > 0 || holed || is_unsaid(flow);
     flow.transport == Transport::TCP && flow.outcome.is_open() && lost
 }
 
@@ -158,7 +158,7 @@ pub(super) fn may_name_further(flow: &Conversation) -> bool {
 
 /// Whether a connection was opened, nothing was said on it, and nothing shows that nothing was.
 pub(super) fn is_unsaid(flow: &Conversation) -> bool {
-    flow.payload == Payload::None && flow.outcome == Outcome::Established && !flow.mute && flow.missed == 0
+    *flow.payload == Payload::None && flow.outcome == Outcome::Established && !flow.is_mute() && flow.missed() == 0
 }
 
 /// Whether the capture could not hold the flow's hello, or the hello hides its name: then silence
@@ -168,8 +168,8 @@ pub(super) fn hides_name(flow: &Conversation) -> bool {
     // Every request of HTTP says whom it means, the first on a connection and any later one.
     let asks = application(flow) == Some(Application::Http) && flow.sent.payload > 0;
     outer
-        || flow.truncated
+        || flow.is_truncated()
         || may_name_further(flow)
         || (flow.outcome == Outcome::Midstream && !asks)
-        || matches!(flow.payload, Payload::None | Payload::NotCaptured)
+        || matches!(*flow.payload, Payload::None | Payload::NotCaptured)
 }

@@ -50,16 +50,16 @@ impl Traits {
         if case.pen == Pen::Writes || !nameless || hinted() || cut() {
             return None;
         }
-        let payload = match &flow.payload {
+        let payload = match &*flow.payload {
             Payload::None => 0,
             Payload::NotCaptured => 1,
             Payload::NotRecognised => 2,
             Payload::Recognised(recognised) if recognised.claims.is_empty() => 3,
             Payload::Recognised(_) => return None,
         };
-        let told = [flow.sent.payload > 0, payload::is_telling(flow), flow.mute];
+        let told = [flow.sent.payload > 0, payload::is_telling(flow), flow.is_mute()];
         let hidden = [payload::may_name_further(flow), server.is_multicast()];
-        let signs = [flow.ambiguous, flow.truncated, flow.missed > 0].into_iter().chain(told).chain(hidden);
+        let signs = [flow.is_ambiguous(), flow.is_truncated(), flow.missed() > 0].into_iter().chain(told).chain(hidden);
         let signs = signs.fold(0, |bits, sign| bits << 1 | u8::from(sign));
         Some(Self {
             likeness: Likeness::of(evidence.matrix, case)?,

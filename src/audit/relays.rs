@@ -45,7 +45,7 @@ pub(super) fn relayed<'flow>(
     let target = target(flow)?;
     let names: Vec<&str> = bound.iter().map(|binding| binding.name.as_str()).collect();
     let proxy = matrix.proxy()?;
-    matrix.plays(&Peer { address: flow.responder.address, names: &names }, proxy).map(|_| target)
+    matrix.plays(&Peer { address: flow.responder().address, names: &names }, proxy).map(|_| target)
 }
 
 /// Flows by which what a row documents may go unseen, each the first of its kind.
@@ -58,15 +58,15 @@ pub(super) struct Detours<'audit> {
 impl<'audit> Detours<'audit> {
     /// Notes a flow that may go to a proxy.
     pub(super) fn add(&mut self, flow: &'audit Conversation) {
-        if !flow.outcome.is_open() || flow.transport != Transport::TCP || flow.folded > 0 {
+        if !flow.outcome.is_open() || flow.transport != Transport::TCP || flow.folded() > 0 {
             return;
         }
         if let Some(target) = target(flow) {
             if self.asked.len() < MOST {
                 self.asked.entry(target).or_insert(flow);
             }
-        } else if PORTS.contains(&flow.responder.port) && is_unread(flow) && self.unread.len() < MOST {
-            self.unread.entry(flow.originator.address).or_insert(flow);
+        } else if PORTS.contains(&flow.responder().port) && is_unread(flow) && self.unread.len() < MOST {
+            self.unread.entry(flow.originator().address).or_insert(flow);
         }
     }
 
@@ -82,16 +82,17 @@ impl<'audit> Detours<'audit> {
             let documented = row.atoms.iter().any(|atom| atom.transport == Transport::TCP && atom.ports.contains(port));
             documented && names().any(|pattern| name_matches(pattern, name))
         };
-        let asked = self.asked.iter().find(|((name, port), flow)| plays(flow.originator.address) && means(name, *port));
+        let asked =
+            self.asked.iter().find(|((name, port), flow)| plays(flow.originator().address) && means(name, *port));
         if let Some(((name, port), flow)) = asked {
             return Some(words::asks_a_proxy(flow, name, *port));
         }
-        let unread = self.unread.values().find(|flow| plays(flow.originator.address));
+        let unread = self.unread.values().find(|flow| plays(flow.originator().address));
         unread.map(|flow| words::may_ask_a_proxy(flow))
     }
 }
 
 /// Whether nobody could read what was said on it; what was read and asks for no target is another matter.
-const fn is_unread(flow: &Conversation) -> bool {
-    matches!(flow.payload, Payload::None | Payload::NotCaptured | Payload::NotRecognised) && !flow.mute
+fn is_unread(flow: &Conversation) -> bool {
+    matches!(*flow.payload, Payload::None | Payload::NotCaptured | Payload::NotRecognised) && !flow.is_mute()
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::continuity::{self, Attention};
 use super::judge::Judge;
 use super::model::{AtomResult, FlowVerdict, Kind, RowResult, RowStatus, Verdict};
+use super::per_flow::PerFlow;
 use super::relays::Detours;
 use super::tally::Tally;
 use super::verdict::{Doubts, Judgement};
@@ -36,7 +37,7 @@ impl<'audit> Rows<'audit> {
     pub(super) fn new(
         judge: &'audit Judge<'audit>,
         observation: &'audit Observation,
-        judged: &[Judgement],
+        judged: &PerFlow<Judgement>,
         losses: &Losses,
     ) -> Self {
         let matrix = judge.evidence.matrix;

@@ -43,7 +43,7 @@ impl<'audit> Announced<'audit> {
     /// The latest announcement that holds for this flow at its start. A browser announces no RPC
     /// port, and an endpoint mapper no database.
     fn of(&self, flow: &Conversation, by_browser: bool) -> Option<&'audit Announcement> {
-        let key = (flow.originator.address, flow.responder.address, flow.responder.port);
+        let key = (flow.originator().address, flow.responder().address, flow.responder().port);
         let holds = |a: &&&Announcement| {
             let apt = (a.by == Announcer::Browser) == by_browser;
             apt && a.at <= flow.first && flow.first.since(a.at) <= VALID
@@ -64,7 +64,7 @@ impl<'audit> Announced<'audit> {
     fn grade_instance(&self, case: &Case<'_>, atom: &Atom, minimum: Basis) -> Graded {
         let (flow, pen) = (case.flow, case.pen);
         let announced = self.of(flow, true);
-        let port = flow.responder.port;
+        let port = flow.responder().port;
         match (payload::compare(flow, atom), announced) {
             (Bytes::Contradict(seen), Some(_)) => {
                 Graded::against(Kind::WrongProtocol, pen.write(|| payload::contradiction(flow, atom, seen)))
@@ -85,7 +85,7 @@ impl<'audit> Announced<'audit> {
     fn grade_rpc(&self, case: &Case<'_>, minimum: Basis) -> Graded {
         let flow = case.flow;
         let announced = self.of(flow, false);
-        match &flow.payload {
+        match &*flow.payload {
             Payload::Recognised(recognised) => match recognised.application {
                 Some(Application::Dcerpc | Application::Epm) => spoken(case, announced, minimum),
                 Some(other) => {
@@ -95,7 +95,9 @@ impl<'audit> Announced<'audit> {
                 }
                 None => unspoken(case, announced, minimum),
             },
-            Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.truncated => foreign(case, announced),
+            Payload::NotRecognised if flow.outcome != Outcome::Midstream && !flow.is_truncated() => {
+                foreign(case, announced)
+            }
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => unspoken(case, announced, minimum),
         }
     }
@@ -120,7 +122,7 @@ fn spoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> 
 /// The bytes do not say: only an announcement can.
 fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -> Graded {
     let (flow, pen) = (case.flow, case.pen);
-    let port = flow.responder.port;
+    let port = flow.responder().port;
     let bound = payload::recognised(flow).and_then(|found| found.interfaces.first());
     match announced {
         Some(_) if payload::is_lossy(flow) => Graded::undecided(pen.write(|| words::lost(flow))),
@@ -131,7 +133,7 @@ fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -
         None => {
             let why = || match bound {
                 Some((interface, _)) => words::bind_not_accepted(port, interface, flow.received.payload > 0),
-                None => words::only_in_range(port, flow.truncated),
+                None => words::only_in_range(port, flow.is_truncated()),
             };
             Graded::at_least(minimum, Basis::Range, pen.write(why))
         }
@@ -140,7 +142,7 @@ fn unspoken(case: &Case<'_>, announced: Option<&Announcement>, minimum: Basis) -
 
 /// The bytes were captured and are not DCE/RPC.
 fn foreign(case: &Case<'_>, announced: Option<&Announcement>) -> Graded {
-    let (port, frame) = (case.flow.responder.port, case.flow.first_frame);
+    let (port, frame) = (case.flow.responder().port, case.flow.first_frame);
     match announced {
         Some(announcement) => {
             let reason = || words::announced_but_foreign(port, announcement.frame, frame);

@@ -3,6 +3,7 @@
 
 use super::continuity;
 use super::model::Verdict;
+use super::per_flow::PerFlow;
 use super::verdict::Judgement;
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Losses, Observation};
@@ -19,7 +20,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Counts the flows of an observation.
-    pub(super) fn new(observation: &Observation, judged: &[Judgement]) -> Self {
+    pub(super) fn new(observation: &Observation, judged: &PerFlow<Judgement>) -> Self {
         let losses = continuity::told(observation);
         let mut sums =
             Self { verdicts: [0; Verdict::ALL.len()], outcomes: [0; Outcome::ALL.len()], outside: 0, losses };

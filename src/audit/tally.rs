@@ -146,7 +146,7 @@ impl PeerTally<'_> {
 
 /// The end of a flow that is not the subject.
 pub(super) fn far_end(matrix: &Matrix, flow: &Conversation) -> IpAddr {
-    if matrix.subject_plays(flow.originator.address) { flow.responder.address } else { flow.originator.address }
+    if matrix.subject_plays(flow.originator().address) { flow.responder().address } else { flow.originator().address }
 }
 
 /// Open, and the bytes are what the row says.
@@ -163,11 +163,11 @@ fn known_name<'audit>(
     flow: Option<&'audit Conversation>,
     peer: IpAddr,
 ) -> Option<&'audit str> {
-    let flow = flow.filter(|flow| flow.responder.address == peer)?;
+    let flow = flow.filter(|flow| flow.responder().address == peer)?;
     let claimed = payload::recognised(flow).and_then(|r| r.claims.first()).map(|claim| claim.name.as_str());
     let given = || {
         let asked = |b: &&crate::ledger::Binding| {
-            b.client == flow.originator.address && b.address == peer && b.from <= flow.first
+            b.client == flow.originator().address && b.address == peer && b.from <= flow.first
         };
         observation.bindings.iter().filter(asked).map(|binding| binding.name.as_str()).min()
     };

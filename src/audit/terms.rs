@@ -116,7 +116,7 @@ impl Deref for Fitting {
 
 /// The verdict on one conversation; parallel to `Observation::flows`. Why it is so is told for single
 /// flows, by [`explain`](super::explain).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FlowVerdict {
     /// What we think of it.
     pub verdict: Verdict,

@@ -48,13 +48,13 @@ impl<'audit> Evidence<'audit> {
         let borne = self.names.of(flow);
         let relayed = relays::relayed(self.matrix, flow, &borne.bound);
         let responder = relayed.map_or_else(|| borne.names(), |(name, _)| vec![name]);
-        let known = self.names.known(flow.responder.address, flow.originator.address, flow.first);
+        let known = self.names.known(flow.responder().address, flow.originator().address, flow.first);
         let originator: Vec<&str> = known.iter().map(|binding| binding.name.as_str()).collect();
         let facts = Facts {
-            originator: Peer { address: flow.originator.address, names: &originator },
-            responder: Peer { address: flow.responder.address, names: &responder },
+            originator: Peer { address: flow.originator().address, names: &originator },
+            responder: Peer { address: flow.responder().address, names: &responder },
             transport: flow.transport,
-            port: relayed.map_or(flow.responder.port, |(_, port)| port),
+            port: relayed.map_or(flow.responder().port, |(_, port)| port),
         };
         let is_relayed = relayed.is_some();
         let (originator, responder) = (self.matrix.played(&facts.originator), self.matrix.played(&facts.responder));
@@ -76,7 +76,7 @@ pub(super) struct Case<'case> {
 }
 
 /// A verdict and what the rows need to know beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Judgement {
     pub(super) verdict: FlowVerdict,
     /// Why, in one sentence for the reader; empty while the pen rests.
@@ -88,7 +88,7 @@ pub(super) struct Judgement {
 }
 
 /// What a verdict leaves open. Flows that are alike share it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Doubts {
     /// Atoms whose address and port fit, and that the bytes or the name contradict.
     pub(super) contradicted: Vec<(AtomId, Kind)>,
@@ -214,7 +214,7 @@ fn doubt(matrix: &Matrix, case: &Case<'_>, found: &Match, graded: Graded) -> Gra
     if !matches!(graded.grade, Grade::Fits(_)) {
         return graded;
     }
-    if case.flow.ambiguous {
+    if case.flow.is_ambiguous() {
         return Graded::undecided(case.pen.write(words::ambiguous));
     }
     let one_way = matrix.row(found.atom.row).is_some_and(|row| row.direction == Direction::Forward);

@@ -6,7 +6,7 @@ use super::words;
 use crate::matrix::{Matrix, Waiver, name_matches};
 
 /// A waiver that fits a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Hit {
     /// It held: index into the waivers of the matrix.
     Held(usize),
@@ -36,11 +36,11 @@ pub(super) fn apply(matrix: &Matrix, case: &Case<'_>, judgement: &mut Judgement)
 fn fits(waiver: &Waiver, case: &Case<'_>) -> bool {
     let flow = case.flow;
     let anybody = waiver.to.is_empty() && waiver.to_names.is_empty();
-    let by_address = waiver.to.iter().any(|range| range.contains(&flow.responder.address));
+    let by_address = waiver.to.iter().any(|range| range.contains(&flow.responder().address));
     let mut names = case.borne.bound.iter().map(|binding| binding.name.as_str());
     let by_name = names.any(|name| waiver.to_names.iter().any(|pattern| name_matches(pattern, name)));
     waiver.transport == flow.transport
-        && waiver.ports.contains(flow.responder.port)
-        && waiver.from.iter().any(|range| range.contains(&flow.originator.address))
+        && waiver.ports.contains(flow.responder().port)
+        && waiver.from.iter().any(|range| range.contains(&flow.originator().address))
         && (anybody || by_address || by_name)
 }

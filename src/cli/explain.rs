@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::ExplainArguments;
 use super::exit::Failure;
@@ -10,11 +11,11 @@ use super::report::{to_stdout, unwritten_stdout};
 use super::{options, seen};
 use crate::audit::{Documents, explain};
 use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
-use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, Outcome};
+use crate::flow::{Conversation, DirectionBasis, Endpoint, Marks, Outcome};
 use crate::ledger::Observation;
 use crate::matrix::{self, Faults, Pack};
 use crate::report;
-use crate::wire::{FrameRef, Transport};
+use crate::wire::Transport;
 
 /// Runs `flowaudit matrix explain`.
 ///
@@ -114,33 +115,11 @@ fn end(text: &str, has_ports: bool) -> Result<Endpoint, String> {
 /// A flow that went well and of which nothing else is known.
 fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoint), payload: Payload) -> Conversation {
     let stream = transport == Transport::TCP;
-    Conversation {
-        originator,
-        responder,
-        transport,
-        vlan: None,
-        depth: 0,
-        direction_basis: if stream { DirectionBasis::Syn } else { DirectionBasis::Port },
-        outcome: if stream { Outcome::Established } else { Outcome::Answered },
-        first: Default::default(),
-        last: Default::default(),
-        sent: Counts::default(),
-        received: Counts::default(),
-        tries: 1,
-        icmp: None,
-        first_frame: FrameRef { input: 0, number: 0 },
-        decided: None,
-        claimed: None,
-        certified: None,
-        payload,
-        ambiguous: false,
-        truncated: false,
-        unheld: false,
-        missed: 0,
-        mute: true,
-        folded: 0,
-        alike: 0,
-    }
+    let mut flow = Conversation::new(originator, responder, transport, Arc::new(payload));
+    flow.direction_basis = if stream { DirectionBasis::Syn } else { DirectionBasis::Port };
+    flow.outcome = if stream { Outcome::Established } else { Outcome::Answered };
+    flow.marks = Marks::MUTE;
+    flow
 }
 
 #[cfg(test)]
@@ -151,7 +130,7 @@ mod tests {
         let found = match parse(text) {
             Ok(flow) => {
                 let end = |end: Endpoint| SocketAddr::new(end.address, end.port);
-                format!("{} {} {}", flow.transport, end(flow.originator), end(flow.responder))
+                format!("{} {} {}", flow.transport, end(flow.originator()), end(flow.responder()))
             }
             Err(fault) => format!("! {fault}"),
         };

@@ -5,12 +5,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::attempt::{Attempt, attempts};
-use super::flows::{Errors, converse};
+
 use super::interned::Interned;
-use super::key::{Address, AnyKey, End, Key};
+use super::key::{Address, End};
 use super::payload::{Payloads, is_read_again};
 use super::record::Run;
 use super::seen::Seen;
+use super::settle::{Errors, converse};
 use super::stream::Stream;
 use super::table::Table;
 use super::{Conversation, FlowTable, QuotingError};
@@ -63,8 +64,8 @@ impl FlowTable {
     pub fn close(&mut self, now: Timestamp, ended: Timestamp, patience: Patience, errors: &[QuotingError]) -> Closed {
         let mut taking = Taking { now, ended, patience, errors: Errors::new(errors), closed: Closed::default() };
         let mut payloads = self.payloads.settling();
-        let four = taking.of(&self.four, &mut payloads, AnyKey::Four);
-        let six = taking.of(&self.six, &mut payloads, AnyKey::Six);
+        let four = taking.of(&self.four, &mut payloads);
+        let six = taking.of(&self.six, &mut payloads);
         for mut run in self.four.take_out(&four) {
             self.payloads.release(&mut run);
         }
@@ -98,20 +99,15 @@ struct Taking<'pass> {
 
 impl Taking<'_> {
     /// Which runs of `table` go.
-    fn of<A: Address>(
-        &mut self,
-        table: &Table<A>,
-        payloads: &mut Payloads,
-        any: impl Fn(Key<A>) -> AnyKey,
-    ) -> Vec<bool> {
+    fn of<A: Address>(&mut self, table: &Table<A>, payloads: &mut Payloads) -> Vec<bool> {
         let mut gone = vec![false; table.len()];
         let mut go = |position: usize| gone.get_mut(position).into_iter().for_each(|gone| *gone = true);
         for (position, run) in table.single() {
             if self.is_over(run, false) {
                 go(position);
-                self.take(&payloads.settled(run), &any, None, payloads);
+                self.take(&payloads.settled(run), None, payloads);
             } else {
-                self.closed.needed.extend(self.errors.around(any(run.key), run.first));
+                self.closed.needed.extend(self.errors.around(run.key, run.first));
             }
         }
         for runs in table.several().chunk_by(|one, other| one.1.key == other.1.key) {
@@ -122,23 +118,17 @@ impl Taking<'_> {
                 goes = goes && self.is_over(whole, next.is_some());
                 if goes {
                     positions.iter().copied().for_each(&mut go);
-                    self.take(whole, &any, next, payloads);
+                    self.take(whole, next, payloads);
                 } else {
-                    self.closed.needed.extend(self.errors.around(any(whole.key), whole.first));
+                    self.closed.needed.extend(self.errors.around(whole.key, whole.first));
                 }
             }
         }
         gone
     }
 
-    fn take<A: Address>(
-        &mut self,
-        run: &Run<A>,
-        any: &impl Fn(Key<A>) -> AnyKey,
-        next: Option<Timestamp>,
-        payloads: &Payloads,
-    ) {
-        let error = self.errors.of(any(run.key), run, next);
+    fn take<A: Address>(&mut self, run: &Run<A>, next: Option<Timestamp>, payloads: &Payloads) {
+        let error = self.errors.of(run, next);
         let flow = converse(run, self.ended, error, payloads);
         self.closed.missed_bytes = self.closed.missed_bytes.saturating_add(run.missed());
         if run.key.transport() == Transport::TCP && is_read_again(run) {

@@ -1,171 +1,18 @@
 //! A settled flow: both directions of one conversation with originator, outcome and evidence, as
 //! the audit reads it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use crate::dissect::{Payload, Recognised, Side};
+use super::{Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
+use crate::dissect::{Payload, Side};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
-/// One end of a flow. The port is 0 where the protocol has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    /// Its address.
-    pub address: IpAddr,
-    /// Its port, host order.
-    pub port: u16,
-}
-
-/// How we know who started a flow, strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DirectionBasis {
-    /// A SYN was seen.
-    Syn,
-    /// Only the SYN/ACK was seen.
-    SynAck,
-    /// The payload shows which side asked.
-    Protocol,
-    /// The responder's port was announced by an endpoint mapper.
-    Announcement,
-    /// One port is a well-known service port and the other is not.
-    Port,
-    /// Nothing better: who sent the first captured packet.
-    First,
-}
-
-impl DirectionBasis {
-    /// The word of the flow log.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Syn => "syn",
-            Self::SynAck => "synack",
-            Self::Protocol => "protocol",
-            Self::Announcement => "announcement",
-            Self::Port => "port",
-            Self::First => "first",
-        }
-    }
-}
-
-/// How a flow went (design section 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// Handshake completed and not cut before the server spoke.
-    Established,
-    /// UDP, ICMP: both sides spoke.
-    Answered,
-    /// Open before the capture began.
-    Midstream,
-    /// Only one direction was captured although the flow went on.
-    OneSided,
-    /// UDP: no answer was seen.
-    Unanswered,
-    /// RST, or ICMP port unreachable for UDP.
-    Refused,
-    /// Tried and unanswered, and the capture ran on long enough to tell.
-    Filtered,
-    /// ICMP administratively prohibited, host or network unreachable, quoting this flow.
-    Rejected,
-    /// Handshake, the client's first payload, then a reset before any server payload.
-    Cut,
-    /// The capturing host marked its own drop.
-    Dropped,
-    /// The capture ended too soon to tell.
-    Pending,
-}
-
-impl Outcome {
-    /// Every outcome, in report order.
-    pub const ALL: &'static [Self] = &[
-        Self::Established,
-        Self::Answered,
-        Self::Midstream,
-        Self::OneSided,
-        Self::Unanswered,
-        Self::Refused,
-        Self::Filtered,
-        Self::Rejected,
-        Self::Cut,
-        Self::Dropped,
-        Self::Pending,
-    ];
-
-    /// The word of reports and flow logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Established => "established",
-            Self::Answered => "answered",
-            Self::Midstream => "midstream",
-            Self::OneSided => "one-sided",
-            Self::Unanswered => "unanswered",
-            Self::Refused => "refused",
-            Self::Filtered => "filtered",
-            Self::Rejected => "rejected",
-            Self::Cut => "cut",
-            Self::Dropped => "dropped",
-            Self::Pending => "pending",
-        }
-    }
-
-    /// Whether traffic got through.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::Established | Self::Answered | Self::Midstream | Self::OneSided)
-    }
-
-    /// Whether the capture proves that the flow was blocked.
-    #[must_use]
-    pub const fn is_blocked(self) -> bool {
-        matches!(self, Self::Refused | Self::Filtered | Self::Rejected | Self::Cut | Self::Dropped)
-    }
-}
-
-/// Packets and bytes of one direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets, duplicates removed.
-    pub packets: u64,
-    /// IP bytes, headers included (Zeek's `ip_bytes`).
-    pub bytes: u64,
-    /// Payload bytes above TCP or UDP, retransmissions included.
-    pub payload: u64,
-}
-
-/// An ICMP error that quoted a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IcmpError {
-    /// Who sent it.
-    pub from: IpAddr,
-    /// ICMP or ICMPv6.
-    pub transport: Transport,
-    /// ICMP type.
-    pub kind: u8,
-    /// ICMP code.
-    pub code: u8,
-    /// The frame that carried it.
-    pub frame: FrameRef,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// One conversation, settled.
+/// One conversation, settled. As large as two lines of the cache and no larger: of a million flows all are held at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(align(64))]
 pub struct Conversation {
-    /// Who started it.
-    pub originator: Endpoint,
-    /// Who was called.
-    pub responder: Endpoint,
-    /// IP protocol.
-    pub transport: Transport,
-    /// Outermost VLAN of its first packet.
-    pub vlan: Option<u16>,
-    /// Tunnel depth of its first packet, 0 outside any tunnel.
-    pub depth: u8,
-    /// How the direction is known.
-    pub direction_basis: DirectionBasis,
-    /// How it went.
-    pub outcome: Outcome,
     /// Time of its first packet.
     pub first: Timestamp,
     /// Time of its last packet.
@@ -174,43 +21,260 @@ pub struct Conversation {
     pub sent: Counts,
     /// What the responder sent.
     pub received: Counts,
-    /// Connection attempts by the originator (SYNs, unanswered UDP repeats), at least 1.
-    pub tries: u32,
-    /// The ICMP error that decided its outcome; few flows have one.
-    pub icmp: Option<Box<IcmpError>>,
+    addresses: Addresses,
+    /// What its first payload bytes said; flows that said the same share it.
+    pub payload: Arc<Payload>,
+    rarities: Option<Box<Rarities>>,
     /// Its first frame.
     pub first_frame: FrameRef,
-    /// The frame that decided its outcome (SYN/ACK, RST, ICMP error, first answer), if any.
-    pub decided: Option<FrameRef>,
-    /// The frame in which the bytes of its recognised request begin, for flows that state a name.
-    pub claimed: Option<FrameRef>,
-    /// The frame in which the certificate of its server ends, where TLS 1.2 or older shows its names.
-    pub certified: Option<FrameRef>,
-    /// What its first payload bytes said.
-    pub payload: Payload,
+    /// Connection attempts by the originator (SYNs, unanswered UDP repeats), at least 1.
+    pub tries: u32,
+    decided: Option<NonZeroU32>,
+    claimed: Option<NonZeroU32>,
+    ports: [u16; 2],
+    vlan: u16,
+    /// IP protocol.
+    pub transport: Transport,
+    /// Tunnel depth of its first packet, 0 outside any tunnel.
+    pub depth: u8,
+    /// How the direction is known.
+    pub direction_basis: DirectionBasis,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What further is known of all of it.
+    pub marks: Marks,
+}
+
+/// Addresses of originator and responder. Those of IPv6 lie elsewhere, so that they cost the others nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Addresses {
+    Four([Ipv4Addr; 2]),
+    Others(Box<(IpAddr, IpAddr)>),
+}
+
+/// What few conversations have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rarities {
+    icmp: Option<IcmpError>,
+    certified: Option<FrameRef>,
+    /// The inputs of two frames, where they are not that of the first frame.
+    decided_input: Option<u32>,
+    claimed_input: Option<u32>,
+    missed: u64,
+    folded: u64,
+    alike: u64,
+}
+
+/// The VLAN of a conversation without one: identifiers have 12 bits.
+const NO_VLAN: u16 = u16::MAX;
+
+/// Yes or no, of all packets of a conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Marks(u8);
+
+impl Marks {
     /// Overlapping segments or fragments contradict each other: at best unresolved.
-    pub ambiguous: bool,
+    pub const AMBIGUOUS: Self = Self(1);
     /// At least one of its packets was cut by the snap length.
-    pub truncated: bool,
+    pub const TRUNCATED: Self = Self(2);
     /// Its first bytes were not kept, because the budget for those of all flows was used up.
-    pub unheld: bool,
-    /// Payload bytes that their receiver acknowledged and the capture does not hold.
-    pub missed: u64,
-    /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
-    pub mute: bool,
-    /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
-    /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
-    pub folded: u64,
-    /// Flows just like it that this one stands for beyond itself, in a watch that goes on for long:
-    /// its packets, bytes and tries are then sums. Nothing of them is lost but when each began.
-    pub alike: u64,
+    pub const UNHELD: Self = Self(4);
+    /// Both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
+    pub const MUTE: Self = Self(8);
+
+    /// These where they hold, or none.
+    #[must_use]
+    pub const fn when(self, holds: bool) -> Self {
+        if holds { self } else { Self(0) }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those of these that stand in `other` too.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, those: Self) -> Self {
+        Self(self.0 & !those.0)
+    }
+
+    const fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
 }
 
 impl Conversation {
+    /// A conversation of which nothing but its ends and what it said is known.
+    #[must_use]
+    pub fn new(originator: Endpoint, responder: Endpoint, transport: Transport, payload: Arc<Payload>) -> Self {
+        Self {
+            first: Timestamp::default(),
+            last: Timestamp::default(),
+            sent: Counts::default(),
+            received: Counts::default(),
+            addresses: Addresses::new(originator.address, responder.address),
+            payload,
+            rarities: None,
+            first_frame: FrameRef::default(),
+            tries: 1,
+            decided: None,
+            claimed: None,
+            ports: [originator.port, responder.port],
+            vlan: NO_VLAN,
+            transport,
+            depth: 0,
+            direction_basis: DirectionBasis::First,
+            outcome: Outcome::Pending,
+            marks: Marks::default(),
+        }
+    }
+
+    /// Who started it.
+    #[must_use]
+    #[inline]
+    pub fn originator(&self) -> Endpoint {
+        Endpoint { address: self.addresses.originator(), port: self.ports[0] }
+    }
+
+    /// Who was called.
+    #[must_use]
+    #[inline]
+    pub fn responder(&self) -> Endpoint {
+        Endpoint { address: self.addresses.responder(), port: self.ports[1] }
+    }
+
+    /// The same conversation between others.
+    #[must_use]
+    pub fn between(self, originator: Endpoint, responder: Endpoint) -> Self {
+        let addresses = Addresses::new(originator.address, responder.address);
+        Self { addresses, ports: [originator.port, responder.port], ..self }
+    }
+
+    /// Outermost VLAN of its first packet.
+    #[must_use]
+    pub fn vlan(&self) -> Option<u16> {
+        (self.vlan != NO_VLAN).then_some(self.vlan)
+    }
+
+    /// Sets the outermost VLAN of its first packet.
+    pub fn set_vlan(&mut self, vlan: Option<u16>) {
+        self.vlan = vlan.unwrap_or(NO_VLAN);
+    }
+
+    /// The frame that decided its outcome (SYN/ACK, RST, ICMP error, first answer), if any.
+    #[must_use]
+    pub fn decided(&self) -> Option<FrameRef> {
+        self.frame(self.decided, |rare| rare.decided_input)
+    }
+
+    /// Sets the frame that decided its outcome. Set [`Conversation::first_frame`] before.
+    pub fn set_decided(&mut self, frame: Option<FrameRef>) {
+        self.decided = frame.and_then(|frame| NonZeroU32::new(frame.number));
+        let input = self.elsewhere(frame);
+        self.set_rare(input, |rare| &mut rare.decided_input);
+    }
+
+    /// The frame in which the bytes of its recognised request begin, for flows that state a name.
+    #[must_use]
+    pub fn claimed(&self) -> Option<FrameRef> {
+        self.frame(self.claimed, |rare| rare.claimed_input)
+    }
+
+    /// Sets the frame in which it states a name. Set [`Conversation::first_frame`] before.
+    pub fn set_claimed(&mut self, frame: Option<FrameRef>) {
+        self.claimed = frame.and_then(|frame| NonZeroU32::new(frame.number));
+        let input = self.elsewhere(frame);
+        self.set_rare(input, |rare| &mut rare.claimed_input);
+    }
+
+    /// The frame in which the certificate of its server ends, where TLS 1.2 or older shows its names.
+    #[must_use]
+    pub fn certified(&self) -> Option<FrameRef> {
+        self.rarities.as_ref()?.certified
+    }
+
+    /// Sets the frame in which the certificate of its server ends.
+    pub fn set_certified(&mut self, frame: Option<FrameRef>) {
+        self.set_rare(frame, |rare| &mut rare.certified);
+    }
+
+    /// The ICMP error that decided its outcome; few flows have one.
+    #[must_use]
+    pub fn icmp(&self) -> Option<&IcmpError> {
+        self.rarities.as_ref()?.icmp.as_ref()
+    }
+
+    /// Sets the ICMP error that decided its outcome.
+    pub fn set_icmp(&mut self, error: Option<IcmpError>) {
+        self.set_rare(error, |rare| &mut rare.icmp);
+    }
+
+    /// Payload bytes that their receiver acknowledged and the capture does not hold.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.rarities.as_ref().map_or(0, |rare| rare.missed)
+    }
+
+    /// Sets the number of payload bytes that were acknowledged and not captured.
+    pub fn set_missed(&mut self, bytes: u64) {
+        self.set_rare(bytes, |rare| &mut rare.missed);
+    }
+
+    /// Flows that this one stands for beyond itself, because the flow budget was reached. The port
+    /// of its originator is then 0, and the address a network (/24, /64) or unspecified.
+    #[must_use]
+    pub fn folded(&self) -> u64 {
+        self.rarities.as_ref().map_or(0, |rare| rare.folded)
+    }
+
+    /// Sets the number of flows that it stands for because the flow budget was reached.
+    pub fn set_folded(&mut self, flows: u64) {
+        self.set_rare(flows, |rare| &mut rare.folded);
+    }
+
+    /// Flows just like it that this one stands for beyond itself, in a watch that goes on for long:
+    /// its packets, bytes and tries are then sums. Nothing of them is lost but when each began.
+    #[must_use]
+    pub fn alike(&self) -> u64 {
+        self.rarities.as_ref().map_or(0, |rare| rare.alike)
+    }
+
+    /// Whether overlapping segments or fragments contradict each other: at best unresolved.
+    #[must_use]
+    pub const fn is_ambiguous(&self) -> bool {
+        self.marks.has(Marks::AMBIGUOUS)
+    }
+
+    /// Whether at least one of its packets was cut by the snap length.
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.marks.has(Marks::TRUNCATED)
+    }
+
+    /// Whether its first bytes were not kept, because the budget for those of all flows was used up.
+    #[must_use]
+    pub const fn is_unheld(&self) -> bool {
+        self.marks.has(Marks::UNHELD)
+    }
+
+    /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
+    #[must_use]
+    pub const fn is_mute(&self) -> bool {
+        self.marks.has(Marks::MUTE)
+    }
+
     /// How many flows it stands for, itself among them.
     #[must_use]
-    pub const fn weight(&self) -> u64 {
-        self.alike.saturating_add(1)
+    pub fn weight(&self) -> u64 {
+        self.alike().saturating_add(1)
     }
 
     /// Packets both ways.
@@ -221,42 +285,84 @@ impl Conversation {
 
     /// Adds the sums of a flow just like it.
     pub fn absorb(&mut self, other: &Self) {
-        for (sum, counts) in [(&mut self.sent, other.sent), (&mut self.received, other.received)] {
-            sum.packets = sum.packets.saturating_add(counts.packets);
-            sum.bytes = sum.bytes.saturating_add(counts.bytes);
-            sum.payload = sum.payload.saturating_add(counts.payload);
-        }
+        self.sent.add(other.sent);
+        self.received.add(other.received);
         self.last = self.last.max(other.last);
         self.tries = self.tries.saturating_add(other.tries);
-        self.missed = self.missed.saturating_add(other.missed);
-        self.folded = self.folded.saturating_add(other.folded);
-        self.alike = self.alike.saturating_add(other.weight());
+        self.set_missed(self.missed().saturating_add(other.missed()));
+        self.set_folded(self.folded().saturating_add(other.folded()));
+        self.set_rare(self.alike().saturating_add(other.weight()), |rare| &mut rare.alike);
     }
 
     /// The same conversation with the ends exchanged: `basis` shows that the responder started it.
     #[must_use]
     pub fn turned(self, basis: DirectionBasis) -> Self {
-        Self {
-            originator: self.responder,
-            responder: self.originator,
+        let (originator, responder) = (self.responder(), self.originator());
+        let turned = Self {
             sent: self.received,
             received: self.sent,
-            payload: turned(self.payload),
+            payload: Arc::new(turned(&self.payload)),
             direction_basis: basis,
             ..self
+        };
+        turned.between(originator, responder)
+    }
+
+    fn frame(&self, number: Option<NonZeroU32>, input: impl FnOnce(&Rarities) -> Option<u32>) -> Option<FrameRef> {
+        let elsewhere = self.rarities.as_deref().and_then(input);
+        Some(FrameRef { input: elsewhere.unwrap_or(self.first_frame.input), number: number?.get() })
+    }
+
+    /// The input of a frame, where it is not that of the first frame.
+    fn elsewhere(&self, frame: Option<FrameRef>) -> Option<u32> {
+        frame.map(|frame| frame.input).filter(|input| *input != self.first_frame.input)
+    }
+
+    /// Sets what few have; nothing is kept for it where it is what all others have.
+    fn set_rare<T: Default + PartialEq>(&mut self, value: T, place: impl FnOnce(&mut Rarities) -> &mut T) {
+        if self.rarities.is_none() && value == T::default() {
+            return;
+        }
+        let rarities = self.rarities.get_or_insert_default();
+        *place(rarities) = value;
+        if **rarities == Rarities::default() {
+            self.rarities = None;
         }
     }
 }
 
-fn turned(payload: Payload) -> Payload {
-    match payload {
-        Payload::Recognised(found) => {
-            let client = found.client.map(|side| match side {
-                Side::Originator => Side::Responder,
-                Side::Responder => Side::Originator,
-            });
-            Payload::Recognised(Box::new(Recognised { client, ..*found }))
+impl Addresses {
+    fn new(originator: IpAddr, responder: IpAddr) -> Self {
+        match (originator, responder) {
+            (IpAddr::V4(originator), IpAddr::V4(responder)) => Self::Four([originator, responder]),
+            others => Self::Others(Box::new(others)),
         }
-        Payload::None | Payload::NotCaptured | Payload::NotRecognised => payload,
     }
+
+    #[inline]
+    fn originator(&self) -> IpAddr {
+        match self {
+            Self::Four([originator, _]) => (*originator).into(),
+            Self::Others(others) => others.0,
+        }
+    }
+
+    #[inline]
+    fn responder(&self) -> IpAddr {
+        match self {
+            Self::Four([_, responder]) => (*responder).into(),
+            Self::Others(others) => others.1,
+        }
+    }
+}
+
+fn turned(payload: &Payload) -> Payload {
+    let mut turned = payload.clone();
+    if let Payload::Recognised(found) = &mut turned {
+        found.client = found.client.map(|side| match side {
+            Side::Originator => Side::Responder,
+            Side::Responder => Side::Originator,
+        });
+    }
+    turned
 }

@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Conversation, Counts, DirectionBasis, Endpoint, Outcome};
+use super::{Conversation, DirectionBasis, Endpoint, Marks, Outcome};
 use crate::dissect::Payload;
 use crate::wire::Transport;
 
@@ -40,12 +41,12 @@ impl Folds {
 
     /// Folds one flow, or what an earlier fold left.
     pub(super) fn add(&mut self, flow: Conversation) {
-        let count = flow.folded.saturating_add(flow.weight());
+        let count = flow.folded().saturating_add(flow.weight());
         self.flows = self.flows.saturating_add(count);
         let exact = Kind {
-            originator: flow.originator.address,
-            responder: flow.responder.address,
-            port: flow.responder.port,
+            originator: flow.originator().address,
+            responder: flow.responder().address,
+            port: flow.responder().port,
             transport: flow.transport,
             outcome: flow.outcome,
         };
@@ -90,49 +91,43 @@ impl Folds {
 
 /// What of a flow survives: no ports of originators, no names, no frames but the first.
 fn reduce(flow: Conversation, kind: Kind) -> Conversation {
-    Conversation {
-        originator: Endpoint { address: kind.originator, port: 0 },
-        responder: Endpoint { address: kind.responder, port: kind.port },
-        payload: if flow.payload == Payload::None { Payload::None } else { Payload::NotCaptured },
-        icmp: None,
-        decided: None,
-        claimed: None,
-        certified: None,
-        ..flow
+    let originator = Endpoint { address: kind.originator, port: 0 };
+    let responder = Endpoint { address: kind.responder, port: kind.port };
+    let mut reduced = flow.between(originator, responder);
+    if !matches!(*reduced.payload, Payload::None | Payload::NotCaptured) {
+        reduced.payload = Arc::new(Payload::NotCaptured);
     }
+    reduced.set_icmp(None);
+    reduced.set_decided(None);
+    reduced.set_claimed(None);
+    reduced.set_certified(None);
+    reduced
 }
 
 fn join(sum: &mut Conversation, flow: &Conversation) {
     if (flow.first, flow.first_frame) < (sum.first, sum.first_frame) {
         sum.first = flow.first;
         sum.first_frame = flow.first_frame;
-        sum.vlan = flow.vlan;
+        sum.set_vlan(flow.vlan());
         sum.depth = flow.depth;
     }
     sum.last = sum.last.max(flow.last);
-    add(&mut sum.sent, flow.sent);
-    add(&mut sum.received, flow.received);
+    sum.sent.add(flow.sent);
+    sum.received.add(flow.received);
     sum.direction_basis = weaker(sum.direction_basis, flow.direction_basis);
     sum.tries = sum.tries.saturating_add(flow.tries);
-    sum.folded = sum.folded.saturating_add(flow.folded).saturating_add(flow.weight());
-    sum.ambiguous |= flow.ambiguous;
-    sum.truncated |= flow.truncated;
-    sum.unheld |= flow.unheld;
-    sum.missed = sum.missed.saturating_add(flow.missed);
-    sum.mute &= flow.mute;
-    if flow.payload != Payload::None {
-        sum.payload = Payload::NotCaptured;
+    sum.set_folded(sum.folded().saturating_add(flow.folded()).saturating_add(flow.weight()));
+    // It is mute where all of it is, and anything else where any of it is.
+    let mute = sum.marks.common(flow.marks).common(Marks::MUTE);
+    sum.marks = sum.marks.and(flow.marks).without(Marks::MUTE).and(mute);
+    sum.set_missed(sum.missed().saturating_add(flow.missed()));
+    if *flow.payload != Payload::None {
+        sum.payload = Arc::clone(&flow.payload);
     }
 }
 
 fn weaker(a: DirectionBasis, b: DirectionBasis) -> DirectionBasis {
     a.max(b)
-}
-
-const fn add(sum: &mut Counts, counts: Counts) {
-    sum.packets = sum.packets.saturating_add(counts.packets);
-    sum.bytes = sum.bytes.saturating_add(counts.bytes);
-    sum.payload = sum.payload.saturating_add(counts.payload);
 }
 
 /// The /24 or /64 of an address.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 
-use super::key::End;
+use super::key::{End, Pair};
 use crate::dissect::{Payload, Recognised, Side};
 
 /// How far recognition of a run has come: open, given up, or the number of an entry.
@@ -21,11 +22,36 @@ impl Verdict {
     pub(super) const NOT_CAPTURED: Self = Self(u32::MAX - 2);
 }
 
-/// The entries, and which end is the client of each.
-#[derive(Clone, Debug, Default)]
+/// What was recognised, and which end is its client.
+type Found = (Recognised, Option<End>);
+
+/// The entries, and what conversations share that say nothing that anybody knows.
+#[derive(Clone, Debug)]
 pub(super) struct Interned {
-    entries: Vec<(Recognised, Option<End>)>,
+    entries: Vec<Entry>,
     by_hash: HashMap<u64, Vec<u32>, RandomState>,
+    none: Arc<Payload>,
+    not_captured: Arc<Payload>,
+    not_recognised: Arc<Payload>,
+}
+
+impl Default for Interned {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            by_hash: HashMap::default(),
+            none: Arc::new(Payload::None),
+            not_captured: Arc::new(Payload::NotCaptured),
+            not_recognised: Arc::new(Payload::NotRecognised),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    found: Found,
+    /// As conversations tell it that either end began, once one of them asks.
+    told: Pair<OnceLock<Arc<Payload>>>,
 }
 
 impl Interned {
@@ -54,34 +80,41 @@ impl Interned {
     }
 
     /// The entry of a verdict.
-    pub(super) fn get(&self, verdict: Verdict) -> Option<&(Recognised, Option<End>)> {
+    pub(super) fn get(&self, verdict: Verdict) -> Option<&Found> {
+        Some(&self.entry(verdict)?.found)
+    }
+
+    fn entry(&self, verdict: Verdict) -> Option<&Entry> {
         self.entries.get(usize::try_from(verdict.0).ok()?)
     }
 
+    /// What conversations tell that carried no payload.
+    pub(super) const fn none(&self) -> &Arc<Payload> {
+        &self.none
+    }
+
     /// A verdict as conversations tell it, seen from `originator`.
-    pub(super) fn payload(&self, verdict: Verdict, originator: End) -> Payload {
-        match self.get(verdict) {
-            Some((found, client)) => {
-                let side = |end| if end == originator { Side::Originator } else { Side::Responder };
-                Payload::Recognised(Box::new(Recognised { client: client.map(side), ..found.clone() }))
-            }
-            None if verdict == Verdict::UNKNOWN => Payload::NotRecognised,
-            None => Payload::NotCaptured,
+    pub(super) fn payload(&self, verdict: Verdict, originator: End) -> &Arc<Payload> {
+        match self.entry(verdict) {
+            Some(entry) => entry.told.of(originator).get_or_init(|| Arc::new(told(&entry.found, originator))),
+            None if verdict == Verdict::UNKNOWN => &self.not_recognised,
+            None => &self.not_captured,
         }
     }
 
     fn insert(&mut self, found: Recognised, client: Option<End>) -> Verdict {
         let entry = (found, client);
         let known = self.by_hash.entry(self.by_hash.hasher().hash(&entry)).or_default();
-        let same =
-            known.iter().copied().find(|id| usize::try_from(*id).is_ok_and(|id| self.entries.get(id) == Some(&entry)));
+        let same = known.iter().copied().find(|id| {
+            usize::try_from(*id).is_ok_and(|id| self.entries.get(id).is_some_and(|held| held.found == entry))
+        });
         if let Some(id) = same {
             return Verdict(id);
         }
         match u32::try_from(self.entries.len()) {
             Ok(id) if id < Verdict::NOT_CAPTURED.0 => {
                 known.push(id);
-                self.entries.push(entry);
+                self.entries.push(Entry { found: entry, told: Pair::default() });
                 Verdict(id)
             }
             _ => Verdict::NOT_CAPTURED,
@@ -89,12 +122,17 @@ impl Interned {
     }
 }
 
+fn told((found, client): &Found, originator: End) -> Payload {
+    let side = |end| if end == originator { Side::Originator } else { Side::Responder };
+    Payload::Recognised(Box::new(Recognised { client: client.map(side), ..found.clone() }))
+}
+
 trait HashEntry {
-    fn hash(&self, entry: &(Recognised, Option<End>)) -> u64;
+    fn hash(&self, entry: &Found) -> u64;
 }
 
 impl HashEntry for RandomState {
-    fn hash(&self, (found, client): &(Recognised, Option<End>)) -> u64 {
+    fn hash(&self, (found, client): &Found) -> u64 {
         let mut hasher = self.build_hasher();
         std::hash::Hash::hash(
             &(

@@ -66,6 +66,9 @@ pub(super) trait Address: RawAddress + Eq + Ord + Hash {
 
     /// Feeds two addresses and what else is in a key, 40 bits, to a hasher in as few words as they fill.
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher);
+
+    /// A key of this family as one of any.
+    fn any(key: Key<Self>) -> AnyKey;
 }
 
 impl Address for u32 {
@@ -87,6 +90,10 @@ impl Address for u32 {
     fn feed(low: Self, high: Self, rest: u64, hasher: &mut impl Hasher) {
         hasher.write_u128(u128::from(low) << 96 | u128::from(high) << 64 | u128::from(rest));
     }
+
+    fn any(key: Key<Self>) -> AnyKey {
+        AnyKey::Four(key)
+    }
 }
 
 impl Address for [u8; 16] {
@@ -107,6 +114,10 @@ impl Address for [u8; 16] {
         hasher.write_u128(u128::from_ne_bytes(low));
         hasher.write_u128(u128::from_ne_bytes(high));
         hasher.write_u64(rest);
+    }
+
+    fn any(key: Key<Self>) -> AnyKey {
+        AnyKey::Six(key)
     }
 }
 

@@ -29,14 +29,18 @@ mod prefix;
 mod recognition;
 mod record;
 mod seen;
+mod settle;
 mod slots;
 mod stream;
 mod table;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use close::{Closed, Patience, still_needed};
-pub use conversation::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-pub use flows::{FlowTable, QuotingError, Settled, Sighting, in_order};
+pub use conversation::{Conversation, Marks};
+pub use flows::{FlowTable, QuotingError, Sighting};
+pub use settle::{Settled, insert};
 pub use stream::{Stream, Stretch};
 pub use table::AHEAD;
+pub use terms::{Counts, DirectionBasis, Endpoint, IcmpError, Outcome};

@@ -49,17 +49,17 @@ pub struct Stream {
 impl Stream {
     pub(super) fn new<A: Address>(run: &Run<A>, flow: &Conversation) -> Option<Self> {
         let log = run.detail.as_ref()?.log.as_ref()?;
-        let client = if run.key.endpoint(End::Low) == flow.originator { End::Low } else { End::High };
+        let client = if run.key.endpoint(End::Low) == flow.originator() { End::Low } else { End::High };
         let starts = run.starts();
         let stretch = |end| Stretch::from(log.assemble(end, *starts.of(end)));
         Some(Self {
-            client: flow.originator,
-            server: flow.responder,
+            client: flow.originator(),
+            server: flow.responder(),
             first: flow.first,
             asked: stretch(client),
             answered: stretch(client.other()),
             opened: run.seen.any(Seen::OPENED_SYN) && run.seen.by(Seen::SYN_ACK, client.other()),
-            ambiguous: flow.ambiguous,
+            ambiguous: flow.is_ambiguous(),
         })
     }
 }

@@ -154,18 +154,6 @@ impl<A: Address> Table<A> {
         }
     }
 
-    /// Shows every run that is the only one of its key.
-    pub(super) fn for_each_single(&self, payloads: &mut Payloads, mut show: impl FnMut(&Run<A>, &Payloads)) {
-        for (_, run) in self.single() {
-            if payloads.has_settled(run) {
-                show(run, payloads);
-            } else {
-                let run = payloads.settled(run);
-                show(&run, payloads);
-            }
-        }
-    }
-
     /// Shows every attempt of the other keys, each key's in order, with the start of the next one of its key.
     pub(super) fn for_each_repeated(
         &self,
@@ -211,6 +199,11 @@ impl<A: Address> Table<A> {
     /// The runs that are the only ones of their keys, each with its position.
     pub(super) fn single(&self) -> impl Iterator<Item = (usize, &Run<A>)> {
         self.runs.iter().enumerate().filter(|(_, run)| !run.is_again)
+    }
+
+    /// The runs that are the only ones of their keys, taken out.
+    pub(super) fn into_single(self) -> impl Iterator<Item = Run<A>> {
+        self.runs.into_iter().filter(|run| !run.is_again)
     }
 
     /// The others by key, those of one key in their order, each with its position.

@@ -26,7 +26,7 @@ fn check_with(packets: &[&str], errors: &[QuotingError], ended: i64, expected: &
         table.merge(later);
         let settled = table.settle(Timestamp::from_nanoseconds(ended * MILLISECOND), errors);
         let found: Vec<_> =
-            settled.flows.iter().map(|flow| (flow.originator.port, flow.direction_basis, flow.outcome)).collect();
+            settled.flows.iter().map(|flow| (flow.originator().port, flow.direction_basis, flow.outcome)).collect();
         assert_eq!(found, expected, "{packets:?} cut at {cut}");
     }
 }
@@ -169,7 +169,7 @@ fn repeated_syns_do_not_hide_the_payload() {
             }
             table.merge(later);
             let settled = table.settle(Timestamp::from_nanoseconds(99 * MILLISECOND), &[]);
-            let known: Vec<_> = settled.flows.iter().map(|flow| &flow.payload).collect();
+            let known: Vec<_> = settled.flows.iter().map(|flow| &*flow.payload).collect();
             assert!(
                 matches!(&*known, [Payload::Recognised(known)] if known.application == Some(Application::Http)),
                 "{opening:?} cut at {cut}: {known:?}"
@@ -222,11 +222,11 @@ fn a_full_table_folds_and_says_so() {
         table.observe(&Sighting { at, place, ..Sighting::default() }, &datagram);
     }
     let settled = table.settle(Timestamp::from_nanoseconds(1000), &[]);
-    let flows: u64 = settled.flows.iter().map(|flow| flow.folded + 1).sum();
+    let flows: u64 = settled.flows.iter().map(|flow| flow.folded() + 1).sum();
     let packets: u64 = settled.flows.iter().map(|flow| flow.sent.packets).sum();
     assert_eq!((flows, packets), (100, 100));
     assert!(settled.folded_flows >= 84, "{}", settled.folded_flows);
-    assert!(settled.flows.iter().all(|flow| flow.responder.port == 53));
+    assert!(settled.flows.iter().all(|flow| flow.responder().port == 53));
 }
 
 /// A segment with numbers of its own; `forward` is from the client on port `client`.
@@ -294,7 +294,7 @@ fn what_is_known_is_held_no_longer() {
         }
         assert_eq!(table.payloads.interned.len(), known, "{expected:?}");
         let payload = table.settle(Timestamp::from_nanoseconds(9), &[]).flows[0].payload.clone();
-        let found = match payload {
+        let found = match &*payload {
             Payload::Recognised(found) => found.application,
             Payload::NotRecognised => None,
             other @ (Payload::None | Payload::NotCaptured) => panic!("{other:?}"),
@@ -341,7 +341,7 @@ fn what_is_held_stays_within_its_budgets() {
         }
     }
     let settled = table.settle(Timestamp::from_nanoseconds(9), &[]);
-    let not_captured = settled.flows.iter().filter(|flow| flow.payload == Payload::NotCaptured).count();
+    let not_captured = settled.flows.iter().filter(|flow| *flow.payload == Payload::NotCaptured).count();
     assert!(settled.payloads_not_held > 0 && not_captured > 0, "{} {not_captured}", settled.payloads_not_held);
 }
 

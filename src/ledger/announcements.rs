@@ -44,9 +44,9 @@ pub(super) fn orient(flows: &mut [Conversation], announcements: &[Announcement])
     let mut served: Vec<(IpAddr, u16)> = announcements.iter().map(|known| (known.server, known.port)).collect();
     served.sort_unstable();
     let serves = |address, port| served.binary_search(&(address, port)).is_ok();
-    for flow in flows.iter_mut().filter(|flow| flow.direction_basis >= DirectionBasis::Port && flow.folded == 0) {
-        let forward = serves(flow.responder.address, flow.responder.port);
-        let backward = serves(flow.originator.address, flow.originator.port);
+    for flow in flows.iter_mut().filter(|flow| flow.direction_basis >= DirectionBasis::Port && flow.folded() == 0) {
+        let forward = serves(flow.responder().address, flow.responder().port);
+        let backward = serves(flow.originator().address, flow.originator().port);
         match (forward, backward) {
             (true, false) => flow.direction_basis = DirectionBasis::Announcement,
             (false, true) => *flow = flow.clone().turned(DirectionBasis::Announcement),

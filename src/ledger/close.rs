@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::knowledge::Knowledge;
 use super::names::Names;
@@ -54,7 +55,7 @@ struct Kind {
     depth: u8,
     direction_basis: DirectionBasis,
     outcome: Outcome,
-    payload: Payload,
+    payload: Arc<Payload>,
     /// Sent, received, missed, ambiguous, truncated, mute.
     marks: [bool; 6],
     /// What the caller thinks of it.
@@ -167,21 +168,21 @@ impl Closed {
 impl Kind {
     fn of(flow: &Conversation, stance: u64) -> Self {
         Self {
-            originator: flow.originator.address,
-            responder: flow.responder,
+            originator: flow.originator().address,
+            responder: flow.responder(),
             transport: flow.transport,
-            vlan: flow.vlan,
+            vlan: flow.vlan(),
             depth: flow.depth,
             direction_basis: flow.direction_basis,
             outcome: flow.outcome,
-            payload: flow.payload.clone(),
+            payload: Arc::clone(&flow.payload),
             marks: [
                 flow.sent.payload > 0,
                 flow.received.payload > 0,
-                flow.missed > 0,
-                flow.ambiguous,
-                flow.truncated,
-                flow.mute,
+                flow.missed() > 0,
+                flow.is_ambiguous(),
+                flow.is_truncated(),
+                flow.is_mute(),
             ],
             stance,
         }
@@ -224,6 +225,6 @@ const fn order(flow: &Conversation) -> (Timestamp, FrameRef) {
 type Identity = (Timestamp, FrameRef, Endpoint, Endpoint, Transport);
 
 fn identity(flow: &Conversation) -> Identity {
-    let (low, high) = (flow.originator.min(flow.responder), flow.originator.max(flow.responder));
+    let (low, high) = (flow.originator().min(flow.responder()), flow.originator().max(flow.responder()));
     (flow.first, flow.first_frame, low, high, flow.transport)
 }

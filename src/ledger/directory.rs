@@ -95,7 +95,7 @@ fn names_service(message: &[u8]) -> bool {
 
 /// What the responder of a flow said of itself at the root of its directory.
 fn rooted(flow: &Conversation) -> Option<DirectorySign> {
-    let Payload::Recognised(recognised) = &flow.payload else { return None };
+    let Payload::Recognised(recognised) = &*flow.payload else { return None };
     recognised.claims.iter().find_map(|claim| {
         let global_catalog = match claim.source {
             ClaimSource::RootDse => false,
@@ -108,6 +108,11 @@ fn rooted(flow: &Conversation) -> Option<DirectorySign> {
             | ClaimSource::Certificate => return None,
         };
         let says = DirectorySays::Rooted { global_catalog };
-        Some(DirectorySign { frame: flow.first_frame, speaker: flow.responder.address, host: claim.name.clone(), says })
+        Some(DirectorySign {
+            frame: flow.first_frame,
+            speaker: flow.responder().address,
+            host: claim.name.clone(),
+            says,
+        })
     })
 }

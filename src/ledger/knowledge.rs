@@ -81,11 +81,11 @@ impl<'flow> Starts<'flow> {
     fn of(flows: &'flow [Conversation]) -> Self {
         let mut starts = Self::default();
         for flow in flows {
-            starts.to.entry(flow.responder.address).or_default().push(flow.first);
-            starts.to.entry(flow.originator.address).or_default().push(flow.first);
-            let ends = (flow.originator.address, flow.responder.address, flow.responder.port);
+            starts.to.entry(flow.responder().address).or_default().push(flow.first);
+            starts.to.entry(flow.originator().address).or_default().push(flow.first);
+            let ends = (flow.originator().address, flow.responder().address, flow.responder().port);
             starts.between.entry(ends).or_default().push(flow.first);
-            if let Payload::Recognised(said) = &flow.payload {
+            if let Payload::Recognised(said) = &*flow.payload {
                 for claim in &said.claims {
                     starts.claiming.entry(&claim.name).or_default().push(flow.first);
                 }
@@ -188,8 +188,10 @@ fn keep_latest<T, Order: Ord>(all: &mut Vec<T>, order: impl Fn(&T) -> Order) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::flow::{Counts, DirectionBasis, Endpoint, Outcome};
+    use crate::flow::Endpoint;
     use crate::wire::{FrameRef, Transport};
 
     const CLIENT: [u8; 4] = [10, 0, 0, 1];
@@ -216,33 +218,12 @@ mod tests {
     }
 
     fn flow(first: i64) -> Conversation {
-        Conversation {
-            originator: Endpoint { address: CLIENT.into(), port: 50_000 },
-            responder: Endpoint { address: SERVER.into(), port: 443 },
-            transport: Transport::TCP,
-            vlan: None,
-            depth: 0,
-            direction_basis: DirectionBasis::Syn,
-            outcome: Outcome::Established,
-            first: at(first),
-            last: at(first),
-            sent: Counts::default(),
-            received: Counts::default(),
-            tries: 1,
-            icmp: None,
-            first_frame: FrameRef::default(),
-            decided: None,
-            claimed: None,
-            certified: None,
-            payload: Payload::None,
-            ambiguous: false,
-            truncated: false,
-            unheld: false,
-            missed: 0,
-            mute: false,
-            folded: 0,
-            alike: 0,
-        }
+        let (client, server) =
+            (Endpoint { address: CLIENT.into(), port: 50_000 }, Endpoint { address: SERVER.into(), port: 443 });
+        let payload = Arc::new(Payload::None);
+        let mut flow = Conversation::new(client, server, Transport::TCP, payload);
+        flow.first = at(first);
+        flow
     }
 
     /// What is left of these spans where an hour is remembered and flows began at `flows`.

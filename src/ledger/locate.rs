@@ -42,7 +42,7 @@ impl Locator {
     /// packets of their own that could be found.
     #[must_use]
     pub fn new(seen: &Observation, wanted: &BTreeSet<u32>) -> Self {
-        let numbered = || (0u32..).zip(&seen.flows).filter(|(_, flow)| flow.folded == 0);
+        let numbered = || (0u32..).zip(&seen.flows).filter(|(_, flow)| flow.folded() == 0);
         let mut starts: HashMap<Ends, Vec<Start>> = numbered()
             .filter(|(number, _)| wanted.contains(number))
             .map(|(_, flow)| (ends(flow), Vec::new()))
@@ -134,7 +134,7 @@ impl Locator {
 }
 
 fn ends(flow: &Conversation) -> Ends {
-    ordered(flow.originator, flow.responder, flow.transport)
+    ordered(flow.originator(), flow.responder(), flow.transport)
 }
 
 fn ordered(one: Endpoint, other: Endpoint, transport: Transport) -> Ends {

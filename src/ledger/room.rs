@@ -23,8 +23,8 @@ pub(super) fn make(bindings: &mut [Binding], flows: &[Conversation]) -> u64 {
         return 0;
     }
     let mut starts: HashMap<(IpAddr, IpAddr), Vec<&Conversation>> = HashMap::new();
-    for flow in flows.iter().filter(|flow| flow.folded == 0) {
-        starts.entry((flow.originator.address, flow.responder.address)).or_default().push(flow);
+    for flow in flows.iter().filter(|flow| flow.folded() == 0) {
+        starts.entry((flow.originator().address, flow.responder().address)).or_default().push(flow);
     }
     let mut gone: Vec<(usize, Timestamp)> = Vec::new();
     let mut count = 0_u64;
@@ -144,7 +144,7 @@ fn squeeze(
 
 /// Whether a flow may go by this name: it states it, or states none.
 fn may_mean(flow: &Conversation, name: &str) -> bool {
-    let Payload::Recognised(recognised) = &flow.payload else { return true };
+    let Payload::Recognised(recognised) = &*flow.payload else { return true };
     let stated = |source| {
         matches!(source, ClaimSource::Sni | ClaimSource::RivalSni | ClaimSource::Host | ClaimSource::Connect(_))
     };

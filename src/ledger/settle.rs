@@ -5,15 +5,15 @@ use std::borrow::Cow;
 
 use super::names::gap;
 use super::{CLOCK_SET, ClockStep, Counters, Ledger, Observation, announcements, names, room};
-use crate::flow::{Conversation, FlowTable, Outcome, Sighting, in_order};
-use crate::wire::{Datagram, Fragments};
+use crate::flow::{Conversation, FlowTable, Outcome, Settled, Sighting, insert};
+use crate::wire::{Datagram, Fragments, Timestamp};
 
 impl Ledger {
     /// Everything the capture said so far.
     #[must_use]
     pub fn settle(&self) -> Observation {
         if self.head.is_empty() {
-            return self.observation(&self.flows_with_unfinished());
+            return self.observation(self.flows_with_unfinished().settle(self.ended(), &self.errors));
         }
         // Nothing came in front of this continuation after all.
         let mut whole = Self::new(super::Options { continuation: false, ..self.options });
@@ -31,13 +31,17 @@ impl Ledger {
             return self.settle();
         }
         add_unfinished(&self.fragments, |sighting, datagram| self.flows.observe(sighting, datagram));
-        self.flows.conclude();
-        self.observation(&self.flows)
+        let flows = std::mem::replace(&mut self.flows, FlowTable::new(0, false));
+        let settled = flows.finish(self.ended(), &self.errors);
+        self.observation(settled)
     }
 
-    fn observation(&self, flows: &FlowTable) -> Observation {
-        let ended = self.last.unwrap_or_default();
-        let mut settled = flows.settle(ended, &self.errors);
+    /// The time as of which outcomes are settled.
+    fn ended(&self) -> Timestamp {
+        self.last.unwrap_or_default()
+    }
+
+    fn observation(&self, mut settled: Settled) -> Observation {
         let mut names = self.names.settle(&settled.streams);
         let mut announcements = announcements::settle(&settled.streams, &self.names);
         let known = &self.closed.knowledge;
@@ -52,11 +56,7 @@ impl Ledger {
         announcements::orient(&mut settled.flows, &announcements);
         let clock_steps = self.clock_steps();
         doubt_silence(&mut settled.flows, &clock_steps);
-        let open = settled.flows.len();
-        settled.flows.extend(self.closed.conversations().cloned());
-        if settled.flows.len() > open {
-            in_order(&mut settled.flows);
-        }
+        insert(&mut settled.flows, self.closed.conversations().cloned().collect());
         let names_pushed_out = room::make(&mut names.bindings, &settled.flows);
         let directory = self.directory.settle(&settled.flows);
         Observation {

@@ -135,7 +135,7 @@ fn silence_proves_nothing_while_a_clock_is_set() {
         }
         ledger.set_inputs(vec![Input { clock_steps: steps, ..Input::default() }], Vec::new());
         let settled = ledger.settle();
-        let flow = settled.flows.iter().find(|flow| flow.responder.port == 389).unwrap();
+        let flow = settled.flows.iter().find(|flow| flow.responder().port == 389).unwrap();
         (flow.outcome, settled.clock_steps.len())
     };
     assert_eq!(outcome(&[1, 2, 40], Vec::new()), (Outcome::Filtered, 0));

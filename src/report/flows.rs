@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{community, escape, json, words};
-use crate::audit::FlowVerdict;
+use crate::audit::{FlowVerdict, PerFlow};
 use crate::dissect::{ClaimSource, Payload};
 use crate::flow::{Conversation, Outcome};
 use crate::ledger::{Binding, Observation};
@@ -61,7 +61,7 @@ pub fn write(
     out: &mut dyn Write,
     form: Form,
     seen: &Observation,
-    verdicts: &[FlowVerdict],
+    verdicts: &PerFlow<FlowVerdict>,
     matrix: &Matrix,
 ) -> io::Result<()> {
     write_header(out, form)?;
@@ -87,7 +87,7 @@ pub fn write_lines(
     out: &mut dyn Write,
     form: Form,
     seen: &Observation,
-    verdicts: &[FlowVerdict],
+    verdicts: &PerFlow<FlowVerdict>,
     matrix: &Matrix,
     which: impl Iterator<Item = (u64, usize)>,
 ) -> io::Result<()> {
@@ -157,11 +157,11 @@ fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surro
         Cell::Text(words::time(flow.first)),
         Cell::Text(words::time(flow.last)),
         Cell::Text(flow.transport.to_string()),
-        Cell::Text(flow.originator.address.to_string()),
-        Cell::Number(flow.originator.port.into()),
-        Cell::Text(flow.responder.address.to_string()),
-        Cell::Number(flow.responder.port.into()),
-        flow.vlan.map_or(Cell::Absent, |vlan| Cell::Number(vlan.into())),
+        Cell::Text(flow.originator().address.to_string()),
+        Cell::Number(flow.originator().port.into()),
+        Cell::Text(flow.responder().address.to_string()),
+        Cell::Number(flow.responder().port.into()),
+        flow.vlan().map_or(Cell::Absent, |vlan| Cell::Number(vlan.into())),
         Cell::text(flow.direction_basis.name()),
         Cell::Number(flow.sent.packets),
         Cell::Number(flow.sent.bytes),
@@ -183,8 +183,8 @@ fn cells(number: u64, flow: &Conversation, verdict: &FlowVerdict, around: &Surro
 
 /// A flow that stands for many has no identifier of its own.
 fn community_id(flow: &Conversation) -> Cell {
-    let (from, to) = (flow.originator, flow.responder);
-    match (flow.folded, flow.transport, flow.outcome) {
+    let (from, to) = (flow.originator(), flow.responder());
+    match (flow.folded(), flow.transport, flow.outcome) {
         (1.., _, _) => Cell::Absent,
         // A flow does not keep its ICMP type. What is asked and answered in ICMPv4 is echo, type 8
         // and code 0; other messages go by ports of 0.
@@ -196,7 +196,7 @@ fn community_id(flow: &Conversation) -> Cell {
 }
 
 fn application(flow: &Conversation) -> Option<&'static str> {
-    match &flow.payload {
+    match &*flow.payload {
         Payload::Recognised(recognised) => recognised.application.map(crate::dissect::Application::name),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     }
@@ -216,7 +216,7 @@ fn declared<'a>(flow: &Conversation, verdict: &FlowVerdict, around: &Surrounding
         let mut roles = rows.flat_map(|row| &row.to).filter_map(|role| around.matrix.role(*role));
         roles.any(|role| role.names.iter().any(|pattern| name_matches(pattern, name)))
     };
-    all.filter(|(address, _)| *address == flow.responder.address).map(|(_, name)| name).find(|name| means(name))
+    all.filter(|(address, _)| *address == flow.responder().address).map(|(_, name)| name).find(|name| means(name))
 }
 
 /// The ids of all rows that fit, each once, in document order.
@@ -242,7 +242,7 @@ impl<'seen> Names<'seen> {
     /// What the flow says itself, else the last name that its originator was given for the responder.
     fn of_flow<'a>(&'a self, flow: &'a Conversation) -> Option<&'a str> {
         let given = || {
-            let bindings = self.0.get(&(flow.originator.address, flow.responder.address))?;
+            let bindings = self.0.get(&(flow.originator().address, flow.responder().address))?;
             let holds = |binding: &&&Binding| binding.holds(flow.first);
             bindings.iter().rev().find(holds).map(|binding| binding.name.as_str())
         };
@@ -251,7 +251,7 @@ impl<'seen> Names<'seen> {
 }
 
 fn claimed(flow: &Conversation) -> Option<&str> {
-    let Payload::Recognised(recognised) = &flow.payload else { return None };
+    let Payload::Recognised(recognised) = &*flow.payload else { return None };
     let rank = |source: ClaimSource| match source {
         ClaimSource::Sni | ClaimSource::RivalSni => 0u8,
         ClaimSource::Connect(_) => 1,
@@ -282,6 +282,8 @@ fn csv_cell(cell: &Cell) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::audit::{Fitting, Kind, Verdict};
     use crate::dissect::{Application, Claim, Recognised};
@@ -294,33 +296,16 @@ mod tests {
         let end = |address: &str, port| Endpoint { address: address.parse().unwrap(), port };
         let claims = vec![Claim { source: ClaimSource::Sni, name: name.to_owned() }];
         let payload = Recognised { application: Some(Application::Https), claims, ..Recognised::default() };
-        let flow = Conversation {
-            originator: end("10.0.0.1", 50_000),
-            responder: end("10.0.0.2", 443),
-            transport: Transport::TCP,
-            vlan: Some(7),
-            depth: 0,
-            direction_basis: DirectionBasis::Syn,
-            outcome: Outcome::Established,
-            first: Timestamp::from_nanoseconds(1),
-            last: Timestamp::from_nanoseconds(2_000_000_000),
-            sent: Counts { packets: 3, bytes: 400, payload: 200 },
-            received: Counts { packets: 2, bytes: 300, payload: 100 },
-            tries: 1,
-            icmp: None,
-            first_frame: FrameRef { input: 0, number: 9 },
-            decided: None,
-            claimed: None,
-            certified: None,
-            payload: Payload::Recognised(Box::new(payload)),
-            ambiguous: false,
-            truncated: false,
-            unheld: false,
-            missed: 0,
-            mute: false,
-            folded: 0,
-            alike: 0,
-        };
+        let payload = Arc::new(Payload::Recognised(Box::new(payload)));
+        let mut flow = Conversation::new(end("10.0.0.1", 50_000), end("10.0.0.2", 443), Transport::TCP, payload);
+        flow.direction_basis = DirectionBasis::Syn;
+        flow.outcome = Outcome::Established;
+        flow.first = Timestamp::from_nanoseconds(1);
+        flow.last = Timestamp::from_nanoseconds(2_000_000_000);
+        flow.sent = Counts { packets: 3, bytes: 400, payload: 200 };
+        flow.received = Counts { packets: 2, bytes: 300, payload: 100 };
+        flow.first_frame = FrameRef { input: 0, number: 9 };
+        flow.set_vlan(Some(7));
         let inputs = vec![Input { path: "a.pcap".into(), ..Input::default() }];
         Observation { flows: vec![flow], inputs, ..Observation::default() }
     }
@@ -349,7 +334,7 @@ mod tests {
             nearest: None,
         };
         let mut written = Vec::new();
-        write(&mut written, form, &seen(name), &[verdict], &matrix()).unwrap();
+        write(&mut written, form, &seen(name), &[verdict].into_iter().collect(), &matrix()).unwrap();
         let written = String::from_utf8(written).unwrap();
         assert_eq!(written.lines().last().unwrap(), expected);
         if form == Form::Csv {

@@ -23,7 +23,7 @@ fn ordered([a, b]: [End; 2]) -> [End; 2] {
 }
 
 fn recognised(flow: &Conversation) -> Option<&Recognised> {
-    match &flow.payload {
+    match &*flow.payload {
         Payload::Recognised(recognised) => Some(recognised),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     }
@@ -38,7 +38,7 @@ impl Ours {
         let mut by_ends: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (index, flow) in observation.flows.iter().enumerate() {
             let end = |end: &flowaudit::flow::Endpoint| (end.address, end.port);
-            by_ends.entry(ordered([end(&flow.originator), end(&flow.responder)])).or_default().push(index);
+            by_ends.entry(ordered([end(&flow.originator()), end(&flow.responder())])).or_default().push(index);
         }
         Some(Self { observation, by_ends })
     }
@@ -66,7 +66,7 @@ impl Ours {
             }
             Said::Client { ends, word } => {
                 let [asking, _] = *ends;
-                let asks = |flow: &Conversation| (flow.originator.address, flow.originator.port) == asking;
+                let asks = |flow: &Conversation| (flow.originator().address, flow.originator().port) == asking;
                 (!self.flows(*ends).any(asks)).then(|| format!("{word} asked by {}:{}", asking.0, asking.1))
             }
             Said::Interface { ends, name } => {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::{Change, ConsideredRow, flow_words};
 use crate::audit::model::{FlowVerdict, Verdict};
+use crate::audit::per_flow::PerFlow;
 use crate::audit::{count, judge, words};
 use crate::dissect::Payload;
 use crate::flow::Conversation;
@@ -53,7 +54,7 @@ const EXAMPLES: usize = 10;
 pub(super) fn tried(
     observation: &Observation,
     index: usize,
-    before: &[FlowVerdict],
+    before: &PerFlow<FlowVerdict>,
     rows: &[(RowId, ConsideredRow)],
     (matrix, documents): (&Matrix, Documents<'_>),
 ) -> Vec<Change> {
@@ -83,7 +84,7 @@ pub(super) fn tried(
 fn attempt(
     observation: &Observation,
     index: usize,
-    before: &[FlowVerdict],
+    before: &PerFlow<FlowVerdict>,
     candidate: Candidate,
     documents: Documents<'_>,
 ) -> Option<Change> {
@@ -127,13 +128,13 @@ fn of_row(
     let mut found = vec![start];
     for cell in considered.cells.iter().filter(|cell| !cell.fits) {
         let edits: Vec<Edit> = match cell.cell {
-            "source" => players(matrix, &row.from, flow.originator.address),
-            "destination" => players(matrix, &row.to, flow.responder.address),
+            "source" => players(matrix, &row.from, flow.originator().address),
+            "destination" => players(matrix, &row.to, flow.responder().address),
             "feature" => vec![Edit::Features(documents.off(matrix, &row.id))],
             // A port that is moved for a peer that is none either explains nothing.
             "port" if considered.differing == 1 => variables(documents, &row.id)
                 .into_iter()
-                .map(|name| Edit::Variable(name, flow.responder.port))
+                .map(|name| Edit::Variable(name, flow.responder().port))
                 .collect(),
             "evidence" | "announced" => vec![Edit::NameBasis, Edit::RpcBasis],
             _ => Vec::new(),
@@ -222,14 +223,14 @@ fn add_player(site: &mut Site, matrix: &Matrix, role: RoleId, address: IpAddr) -
 
 /// A pack of one row that documents just this flow, between the roles that its ends play already.
 fn new_row(flow: &Conversation, matrix: &Matrix, documents: Documents<'_>) -> Option<Candidate> {
-    let application = match &flow.payload {
+    let application = match &*flow.payload {
         Payload::Recognised(recognised) => recognised.application,
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
     };
-    let service = words::service(flow.transport, flow.responder.port);
+    let service = words::service(flow.transport, flow.responder().port);
     let service = format!("{} {service}", application.map_or("any", crate::dissect::Application::name));
-    let (from, from_role) = end_role(matrix, flow.originator.address, "local-source");
-    let (to, to_role) = end_role(matrix, flow.responder.address, "local-destination");
+    let (from, from_role) = end_role(matrix, flow.originator().address, "local-source");
+    let (to, to_role) = end_role(matrix, flow.responder().address, "local-destination");
     let subject = matrix.role(matrix.subject)?;
     let declared = |id: &str| format!("[roles.{id}]\ntitle = \"{id}\"\n\n");
     let named = if from == subject.id || to == subject.id { String::new() } else { declared(&subject.id) };

@@ -130,7 +130,7 @@ fn players(
     }
     let inhabited = |server: &SuggestedPlayer| server.player.parse().is_ok_and(|host: IpAddr| network(host) == *name);
     let shared = contacts.all().any(|contact| {
-        let own = if contact.inbound { contact.flow.responder.address } else { contact.flow.originator.address };
+        let own = if contact.inbound { contact.flow.responder().address } else { contact.flow.originator().address };
         network(own) == *name
     });
     // Whoever stands beside the server or in a rack of servers is not let in with all his neighbours.

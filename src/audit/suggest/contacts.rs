@@ -41,13 +41,13 @@ impl<'seen> Contacts<'seen> {
     pub(super) fn new(observation: &'seen Observation, subject: &Subject) -> Self {
         let own = |address: IpAddr| subject.addresses.iter().any(|(known, _)| *known == address);
         let contacts = observation.flows.iter().filter_map(|flow| {
-            let (from, to) = (flow.originator.address, flow.responder.address);
+            let (from, to) = (flow.originator().address, flow.responder().address);
             let (peer, inbound) = match (own(from), own(to)) {
                 (true, false) => (to, false),
                 (false, true) => (from, true),
                 (true, true) | (false, false) => return None,
             };
-            (is_host(peer) && flow.folded == 0).then_some(Contact { flow, peer, inbound })
+            (is_host(peer) && flow.folded() == 0).then_some(Contact { flow, peer, inbound })
         });
         let mut addresses: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
         for binding in &observation.bindings {
@@ -72,14 +72,14 @@ impl<'seen> Contacts<'seen> {
     /// Names that the flow states itself or under which its originator was given the address.
     pub(super) fn names_of(&self, contact: &Contact<'seen>) -> Vec<&'seen str> {
         let flow = contact.flow;
-        let claims = match &flow.payload {
+        let claims = match &*flow.payload {
             Payload::Recognised(recognised) => recognised.claims.as_slice(),
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => &[],
         };
         let stated = claims.iter().filter(|claim| matches!(claim.source, ClaimSource::Sni | ClaimSource::Host));
         let given = self.observation.bindings.iter().filter(|binding| {
-            binding.client == flow.originator.address
-                && binding.address == flow.responder.address
+            binding.client == flow.originator().address
+                && binding.address == flow.responder().address
                 && binding.holds(flow.first)
         });
         let mut names: Vec<&str> = stated.map(|claim| claim.name.as_str()).collect();
@@ -101,9 +101,9 @@ impl Contact<'_> {
     pub(super) fn proof(&self, service: &Service) -> Option<Proof> {
         let ports = service.ports.as_deref()?;
         let listed = ports.iter().any(|term| match term {
-            PortTerm::Range(range) => range.contains(&self.flow.responder.port),
+            PortTerm::Range(range) => range.contains(&self.flow.responder().port),
             PortTerm::Variable { default, .. } => {
-                default.as_ref().is_some_and(|range| range.contains(&self.flow.responder.port))
+                default.as_ref().is_some_and(|range| range.contains(&self.flow.responder().port))
             }
         });
         if !listed || service.announced || service.transport != self.flow.transport {
@@ -122,7 +122,7 @@ impl Contact<'_> {
     }
 
     pub(super) fn application(&self) -> Option<Application> {
-        match &self.flow.payload {
+        match &*self.flow.payload {
             Payload::Recognised(recognised) => recognised.application,
             Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
         }

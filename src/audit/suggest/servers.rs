@@ -163,7 +163,7 @@ fn sign_words(contacts: &Contacts<'_>, sign: &DirectorySign) -> String {
 
 fn service_words(contact: &Contact<'_>, service: &Service) -> String {
     let application = service.application.map_or("any", Application::name);
-    format!("{application} {}/{}", contact.flow.transport, contact.flow.responder.port)
+    format!("{application} {}/{}", contact.flow.transport, contact.flow.responder().port)
 }
 
 /// One host in one role: what speaks for it, and whether that is enough.

@@ -129,8 +129,8 @@ struct Ends {
 impl Shape {
     fn of(observation: &Observation, packs: &[Pack]) -> Self {
         let mut shape = Self { ends: BTreeMap::new(), flows: BTreeMap::new() };
-        for flow in observation.flows.iter().filter(|flow| flow.folded == 0) {
-            let (from, to) = (flow.originator.address, flow.responder.address);
+        for flow in observation.flows.iter().filter(|flow| flow.folded() == 0) {
+            let (from, to) = (flow.originator().address, flow.responder().address);
             if !is_host(from) || !is_host(to) || from == to {
                 continue;
             }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::dissect::{Application, Claim, ClaimSource, Payload, Recognised};
-use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
+use crate::flow::{Conversation, Counts, DirectionBasis, Endpoint, IcmpError, Marks, Outcome};
 use crate::ledger::{
     Announcement, Announcer, Binding, CardSign, Counters, Input, Observation, Resolution, ResolutionResult,
 };
@@ -183,42 +184,32 @@ fn flow(words: &[&str], number: u32) -> Conversation {
     let bytes = if payload == Payload::None { 0 } else { 100 };
     let counts = |payload| Counts { packets: 5, bytes: 500, payload };
     let basis = if words.contains(&"first") { DirectionBasis::First } else { DirectionBasis::Syn };
-    Conversation {
-        originator: Endpoint { address: words[0].parse().unwrap(), port: 50000 },
-        responder: Endpoint { address: responder.parse().unwrap(), port: port.parse().unwrap() },
-        transport: Transport::from_name(words[2]).unwrap(),
-        vlan: None,
-        depth: 0,
-        direction_basis: if outcome == Outcome::Midstream { DirectionBasis::Port } else { basis },
-        outcome,
-        first: when,
-        last: when.plus(SECOND),
-        sent: counts(bytes),
-        received: if words.contains(&"one-way") { Counts::default() } else { counts(bytes) },
-        tries: 1,
-        icmp: option("icmp-from=").map(|from| {
-            Box::new(IcmpError {
-                from: from.parse().unwrap(),
-                transport: Transport::ICMP,
-                kind: 3,
-                code: 13,
-                frame: frame(number + 1000),
-                at: when,
-            })
-        }),
-        first_frame: frame(number),
-        decided: None,
-        claimed: None,
-        certified: None,
-        payload,
-        ambiguous: words.contains(&"ambiguous"),
-        truncated: words.contains(&"cut-short"),
-        unheld: words.contains(&"unheld"),
-        missed: option("missed=").map_or(0, |text| text.parse().unwrap()),
-        mute: bytes == 0 && !words.contains(&"unsaid"),
-        folded: 0,
-        alike: 0,
-    }
+    let originator = Endpoint { address: words[0].parse().unwrap(), port: 50000 };
+    let responder = Endpoint { address: responder.parse().unwrap(), port: port.parse().unwrap() };
+    let transport = Transport::from_name(words[2]).unwrap();
+    let marks = [
+        Marks::AMBIGUOUS.when(words.contains(&"ambiguous")),
+        Marks::TRUNCATED.when(words.contains(&"cut-short")),
+        Marks::UNHELD.when(words.contains(&"unheld")),
+        Marks::MUTE.when(bytes == 0 && !words.contains(&"unsaid")),
+    ];
+    let mut flow = Conversation::new(originator, responder, transport, Arc::new(payload));
+    flow.direction_basis = if outcome == Outcome::Midstream { DirectionBasis::Port } else { basis };
+    flow.outcome = outcome;
+    (flow.first, flow.last, flow.first_frame) = (when, when.plus(SECOND), frame(number));
+    flow.sent = counts(bytes);
+    flow.received = if words.contains(&"one-way") { Counts::default() } else { counts(bytes) };
+    flow.marks = marks.into_iter().fold(Marks::default(), Marks::and);
+    flow.set_missed(option("missed=").map_or(0, |text| text.parse().unwrap()));
+    flow.set_icmp(option("icmp-from=").map(|from| IcmpError {
+        from: from.parse().unwrap(),
+        transport: Transport::ICMP,
+        kind: 3,
+        code: 13,
+        frame: frame(number + 1000),
+        at: when,
+    }));
+    flow
 }
 
 fn payload(words: &[&str]) -> Payload {

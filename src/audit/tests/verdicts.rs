@@ -66,11 +66,13 @@ fn first_bytes_that_were_not_kept() {
         seen.counters.payloads_not_held = 1;
         let (matrix, last) = (matrix(), seen.flows.len() - 1);
         let judged = judge(&seen, &matrix);
-        let nearest = judged.flows[last].nearest.and_then(|row| matrix.row(row)).map(|row| row.id.as_str());
-        assert_eq!((judged.flows[last].verdict.name(), nearest), ("unresolved", Some(row)), "{flow}");
+        let nearest =
+            judged.flows.get(last).unwrap().nearest.and_then(|row| matrix.row(row)).map(|row| row.id.as_str());
+        assert_eq!((judged.flows.get(last).unwrap().verdict.name(), nearest), ("unresolved", Some(row)), "{flow}");
         assert_eq!(judged.audit.quality.payloads_not_held, 1);
         assert!(judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The first bytes of 1 flow were not kept")));
-        let reason = &Judge::new(&seen, &matrix).all(&seen, Some(last))[last].reason;
+        let judged = Judge::new(&seen, &matrix).all(&seen, Some(last));
+        let reason = &judged.get(last).unwrap().reason;
         assert!(reason.contains(why), "{flow}: {reason}");
     }
 }
@@ -230,7 +232,7 @@ fn names_of_the_capture_itself() {
     for (trusts, expected) in [(false, None), (true, Some(Basis::Declared))] {
         matrix.declared.trusts_captures = trusts;
         let judged = judge(&seen, &matrix);
-        assert_eq!(judged.flows[0].basis, expected);
+        assert_eq!(judged.flows.get(0).unwrap().basis, expected);
         let known = &judged.audit.names[0];
         let words =
             if trusts { ("declared", "SNI, and the capture's own list of names") } else { ("sni", "SNI alone") };

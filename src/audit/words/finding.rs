@@ -99,7 +99,7 @@ pub(in crate::audit) fn settle_row(row: &RowResult, trial: Option<&(String, Stri
 
 /// What to open: the port that was tried, or the documented range where ports are announced.
 pub(in crate::audit) fn requested(atom: &Atom, flow: &Conversation) -> String {
-    if is_dynamic(atom) { atom_words(atom) } else { service(flow.transport, flow.responder.port) }
+    if is_dynamic(atom) { atom_words(atom) } else { service(flow.transport, flow.responder().port) }
 }
 
 pub(in crate::audit) fn firewall_request(request: &FirewallRequest) -> String {

@@ -105,7 +105,7 @@ pub(in crate::audit) fn by_address(flow: &Conversation) -> String {
 
 pub(in crate::audit) fn lost(flow: &Conversation) -> String {
     let flow_begun = begun(flow.first_frame);
-    if flow.unheld {
+    if flow.is_unheld() {
         return format!(
             "So many connections were open at once that the first bytes of this one ({flow_begun}) were not kept; a capture of a shorter time would settle it."
         );
@@ -137,8 +137,8 @@ pub(in crate::audit) fn out_of_scope() -> String {
 }
 
 pub(in crate::audit) fn reports_on(about: &Conversation) -> String {
-    let (from, to) = (about.originator.address, about.responder.address);
-    let what = service(about.transport, about.responder.port);
+    let (from, to) = (about.originator().address, about.responder().address);
+    let what = service(about.transport, about.responder().port);
     format!("ICMP error that reports on flow {from} -> {to} {what} ({}).", frame(about.first_frame))
 }
 

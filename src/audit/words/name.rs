@@ -22,7 +22,7 @@ pub(in crate::audit) enum Stated {
 
 /// Where a flow states its name.
 pub(in crate::audit) fn stated_in(flow: &Conversation) -> Stated {
-    flow.claimed.map_or(Stated::Behind(flow.first_frame), Stated::In)
+    flow.claimed().map_or(Stated::Behind(flow.first_frame), Stated::In)
 }
 
 impl fmt::Display for Stated {
@@ -140,7 +140,7 @@ pub(in crate::audit) fn declared_only(name: &str, by: Declarer) -> String {
 }
 
 pub(in crate::audit) fn relayed(name: &str, port: u16, flow: &Conversation) -> String {
-    let (proxy, at) = (flow.responder.address, frame(flow.first_frame));
+    let (proxy, at) = (flow.responder().address, frame(flow.first_frame));
     format!("CONNECT {name}:{port} (flow from {at}) asks the proxy {proxy} for it, which looks the name up itself.")
 }
 
@@ -203,8 +203,8 @@ fn unread_name(flow: &Conversation) -> String {
 pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
     let better = match flow.first_frame.number {
         0 => "a name behind the flow",
-        _ if flow.truncated => WHOLE_PACKETS,
-        _ if flow.unheld => "a capture of a shorter time",
+        _ if flow.is_truncated() => WHOLE_PACKETS,
+        _ if flow.is_unheld() => "a capture of a shorter time",
         _ if crate::audit::payload::may_name_further(flow) => "a DNS answer",
         _ => "a capture that begins before the connection",
     };
@@ -213,7 +213,7 @@ pub(in crate::audit) fn no_name(flow: &Conversation) -> String {
 
 /// As [`no_name`], with what a resolver told another client, or this one at another time.
 pub(in crate::audit) fn no_name_but(flow: &Conversation, told: &Binding) -> String {
-    let whom = if told.client == flow.originator.address {
+    let whom = if told.client == flow.originator().address {
         "this client at another time".to_owned()
     } else {
         told.client.to_string()
@@ -231,8 +231,10 @@ fn nameless(flow: &Conversation) -> String {
         _ if flow.first_frame.number == 0 => {
             "The flow as given names no peer, and no DNS answer is known for its address"
         }
-        _ if flow.truncated => "The capture cut its packets before a name could be read, and no DNS answer decides it",
-        _ if flow.unheld => {
+        _ if flow.is_truncated() => {
+            "The capture cut its packets before a name could be read, and no DNS answer decides it"
+        }
+        _ if flow.is_unheld() => {
             "So many connections were open at once that its first bytes were not kept, and no DNS answer decides it"
         }
         _ if crate::audit::payload::may_name_further(flow) => {

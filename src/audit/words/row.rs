@@ -122,21 +122,21 @@ pub(in crate::audit) fn look_up_failed(question: &Resolution) -> String {
 
 /// A row without flows, and a `CONNECT` for its name.
 pub(in crate::audit) fn asks_a_proxy(flow: &Conversation, name: &str, port: u16) -> String {
-    let proxy = std::net::SocketAddr::new(flow.responder.address, flow.responder.port);
+    let proxy = std::net::SocketAddr::new(flow.responder().address, flow.responder().port);
     let at = frame(flow.first_frame);
     format!("It may be going through {proxy}: CONNECT {name}:{port} (flow from {at}); list the role proxy if it may.")
 }
 
 /// A row without flows, and a flow to where proxies listen.
 pub(in crate::audit) fn may_ask_a_proxy(flow: &Conversation) -> String {
-    let proxy = std::net::SocketAddr::new(flow.responder.address, flow.responder.port);
+    let proxy = std::net::SocketAddr::new(flow.responder().address, flow.responder().port);
     format!("It may be going through {proxy} (flow from {}), if that is a proxy.", frame(flow.first_frame))
 }
 
 /// What blocked a flow, with the frame that shows it.
 pub(in crate::audit) fn block(flow: &Conversation) -> String {
-    let at = frame(flow.icmp.as_ref().map(|icmp| icmp.frame).or(flow.decided).unwrap_or(flow.first_frame));
-    match (flow.outcome, &flow.icmp) {
+    let at = frame(flow.icmp().map(|icmp| icmp.frame).or(flow.decided()).unwrap_or(flow.first_frame));
+    match (flow.outcome, flow.icmp()) {
         (_, Some(icmp)) => {
             format!(
                 "{} by {} {}/{} from {} ({at})",
@@ -162,7 +162,7 @@ fn tries(count: u32) -> String {
 pub(in crate::audit) fn blocked(atom: &Atom, peer: IpAddr, flow: &Conversation, mapped: bool) -> String {
     let what = block(flow);
     if mapped {
-        let port = flow.responder.port;
+        let port = flow.responder().port;
         return format!("EPM answered, endpoint blocked: port {port} of {peer} {what}");
     }
     format!("{} with {peer}: {what}", atom_words(atom))

@@ -10,6 +10,7 @@ mod walk;
 pub use key::Key;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 
@@ -17,6 +18,7 @@ use self::text::Hider;
 use self::walk::{Class, walk};
 use crate::audit::{Audit, Judged, Redaction};
 use crate::dissect::Payload;
+use crate::flow::{Conversation, Endpoint};
 use crate::ledger::{Announcer, Observation};
 use crate::matrix::shipped;
 
@@ -63,15 +65,18 @@ pub fn reveal(key: &Key, audit: &Audit) -> Option<Audit> {
 pub fn observation(key: &Key, seen: &Observation) -> Observation {
     let mut hider = Hider::new(key);
     let whole = |address| key.address(address, 128);
-    let mut flows = seen.flows.clone();
-    for flow in &mut flows {
-        flow.originator.address = whole(flow.originator.address);
-        flow.responder.address = whole(flow.responder.address);
-        flow.icmp = None;
-        if let Payload::Recognised(found) = &mut flow.payload {
+    let hidden = |end: Endpoint| Endpoint { address: whole(end.address), ..end };
+    let hide = |flow: &Conversation| {
+        let mut flow = flow.clone().between(hidden(flow.originator()), hidden(flow.responder()));
+        flow.set_icmp(None);
+        if matches!(&*flow.payload, Payload::Recognised(found) if !found.claims.is_empty())
+            && let Payload::Recognised(found) = Arc::make_mut(&mut flow.payload)
+        {
             found.claims.iter_mut().for_each(|claim| claim.name = hider.name(&claim.name));
         }
-    }
+        flow
+    };
+    let flows = seen.flows.iter().map(hide).collect();
     let mut bindings = seen.bindings.clone();
     for binding in &mut bindings {
         (binding.client, binding.address) = (whole(binding.client), whole(binding.address));
@@ -135,7 +140,7 @@ fn learn(hider: &mut Hider<'_>, audit: &Audit, seen: Option<&Observation>) {
 }
 
 fn names(seen: &Observation) -> impl Iterator<Item = &str> {
-    let claims = seen.flows.iter().flat_map(|flow| match &flow.payload {
+    let claims = seen.flows.iter().flat_map(|flow| match &*flow.payload {
         Payload::Recognised(found) => found.claims.as_slice(),
         Payload::None | Payload::NotCaptured | Payload::NotRecognised => &[],
     });
