@@ -48,8 +48,7 @@ pub(super) struct Found {
 /// All findings, gravest first, then by kind, rows and id.
 pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &PerFlow<Judgement>) -> Vec<Found> {
     let mut found = of_rows(rows, results);
-    let verdicts = judged.iter().map(|judgement| &judgement.verdict);
-    found.extend(group(&rows.observation.flows, verdicts).iter().map(|group| of_group(rows, group)));
+    found.extend(group(&rows.observation.flows, judged).iter().map(|group| of_group(rows, group)));
     found.extend(of_waivers(rows, judged));
     found.extend(of_races(rows));
     found.extend(of_misleading(rows));

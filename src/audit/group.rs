@@ -1,12 +1,13 @@
 //! Unexpected and mismatched flows in, groups out: a scan of 200 ports is one group, a sweep of 200
 //! hosts is one, and what was really talked about is never hidden inside either.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use super::model::{FlowVerdict, Kind, Verdict};
+use super::per_flow::PerFlow;
+use super::verdict::Judgement;
 use crate::flow::Conversation;
 use crate::matrix::RowId;
 use crate::wire::Transport;
@@ -90,53 +91,138 @@ fn distinct<T: Hash + Eq>(values: impl Iterator<Item = T>) -> usize {
     values.collect::<HashSet<T, foldhash::fast::RandomState>>().len()
 }
 
-/// Places of flows by key, found by hash, since every flow asks. The places of a key are a chain through a list as
-/// long as the flows: a scan of a million ports is a million keys, and each of them would have a list of its own.
-struct Groups {
-    chains: HashMap<Key, Chain, foldhash::fast::RandomState>,
+/// Groups every flow that is unexpected or mismatched.
+pub(super) fn group<'audit>(flows: &'audit [Conversation], judged: &'audit PerFlow<Judgement>) -> Vec<Group<'audit>> {
+    let mut groups = Groups::new(flows, judged);
+    groups.pair_up();
+    groups.collapse(Many { ports: true, ways: true, ..Many::default() });
+    groups.collapse(Many { responders: true, ways: true, ..Many::default() });
+    groups.collapse(Many { originators: true, ..Many::default() });
+    let whole = |chain: &Chain| {
+        let places = groups.places(*chain);
+        let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
+        Some(Group { key: groups.key(chain)?, flows, places })
+    };
+    let mut groups: Vec<Group<'audit>> = groups.chains.iter().filter_map(whole).collect();
+    groups.sort_unstable_by_key(|group| group.key);
+    groups
+}
+
+/// Groups in the making. A scan of a million ports begins as a million of them, so none holds a key or a list of its
+/// own: its key is that of its first flow, and its flows are a chain through a list as long as all flows.
+struct Groups<'audit> {
+    flows: &'audit [Conversation],
+    judged: &'audit PerFlow<Judgement>,
+    chains: Vec<Chain>,
     /// Behind each place the next of its chain.
     next: Vec<u32>,
 }
 
-/// First and last place of a chain.
+/// First and last place of a chain, and what of its flows stands for many.
 #[derive(Clone, Copy)]
 struct Chain {
     first: u32,
     last: u32,
+    many: Many,
 }
 
 /// Behind the last place of a chain.
 const END: u32 = u32::MAX;
 
-impl Groups {
-    fn new(flows: usize) -> Self {
-        Self { chains: HashMap::default(), next: vec![END; flows] }
+/// What the flows of a group do not have in common.
+#[derive(Clone, Copy, Default)]
+struct Many {
+    ports: bool,
+    responders: bool,
+    originators: bool,
+    /// How they differ from what is documented, and from which row.
+    ways: bool,
+}
+
+impl Many {
+    fn and(self, other: Self) -> Self {
+        Self {
+            ports: self.ports || other.ports,
+            responders: self.responders || other.responders,
+            originators: self.originators || other.originators,
+            ways: self.ways || other.ways,
+        }
     }
 
-    /// Puts a chain behind what there is of `key`.
-    fn join(&mut self, key: Key, chain: Chain) {
-        match self.chains.entry(key) {
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut();
+    /// The key that those share which differ in this.
+    fn of(self, key: Key) -> Key {
+        Key {
+            kind: key.kind.filter(|_| !self.ways),
+            row: key.row.filter(|_| !self.ways),
+            originator: key.originator.filter(|_| !self.originators),
+            responder: key.responder.filter(|_| !self.responders),
+            port: key.port.filter(|_| !self.ports),
+            ..key
+        }
+    }
+}
+
+impl<'audit> Groups<'audit> {
+    /// Those whose flows have all of the key in common.
+    fn new(flows: &'audit [Conversation], judged: &'audit PerFlow<Judgement>) -> Self {
+        let mut groups = Self { flows, judged, chains: Vec::new(), next: vec![END; flows.len()] };
+        let is_told =
+            |judgement: &Judgement| matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
+        let told = (0u32..).zip(judged).filter(|(_, judgement)| is_told(judgement)).map(|(place, _)| place);
+        let single = |place| Chain { first: place, last: place, many: Many::default() };
+        let all: Vec<Chain> = told.map(single).collect();
+        let classes = Classes::new(&all, |chain| groups.key(chain));
+        groups.rebuild(&all, &classes, |_| true, Many::default());
+        groups
+    }
+
+    fn key(&self, chain: &Chain) -> Option<Key> {
+        let place = usize::try_from(chain.first).ok()?;
+        let (flow, judgement) = self.flows.get(place).zip(self.judged.get(place))?;
+        Some(chain.many.of(key(flow, &judgement.verdict)))
+    }
+
+    /// Retries of something that also carried payload belong to it: one service, one group.
+    fn pair_up(&mut self) {
+        let is_probe = |chain: &Chain| self.key(chain).is_some_and(|key| key.probes);
+        // What carried payload comes first, so that its key is the one that stays.
+        let (probes, talks): (Vec<Chain>, Vec<Chain>) = self.chains.iter().partition(|chain| is_probe(chain));
+        let is_talk = |place: usize| place < talks.len();
+        let all: Vec<Chain> = talks.iter().chain(&probes).copied().collect();
+        let classes = Classes::new(&all, |chain| self.key(chain).map(|key| Key { probes: false, ..key }));
+        let paired = |class| is_talk(classes.at(class).0);
+        self.rebuild(&all, &classes, paired, Many::default());
+    }
+
+    /// Joins the groups that have all but `many` in common, where they are many.
+    fn collapse(&mut self, many: Many) {
+        let all = std::mem::take(&mut self.chains);
+        let classes = Classes::new(&all, |chain| self.key(chain).map(|key| many.of(key)));
+        self.rebuild(&all, &classes, |class| classes.at(class).1 >= MANY, many);
+    }
+
+    /// The chains of classes that are `joined` become one each, in which that stands for many.
+    fn rebuild(&mut self, all: &[Chain], classes: &Classes, joined: impl Fn(u32) -> bool, many: Many) {
+        self.chains.clear();
+        let mut whole = vec![END; classes.firsts.len()];
+        for (chain, class) in all.iter().zip(&classes.of) {
+            let Some(known) = whole.get_mut(*class as usize).filter(|_| joined(*class)) else {
+                self.chains.push(*chain);
+                continue;
+            };
+            if let Some(known) = self.chains.get_mut(*known as usize) {
                 if let Some(next) = self.next.get_mut(known.last as usize) {
                     *next = chain.first;
                 }
                 known.last = chain.last;
-            }
-            Entry::Vacant(free) => {
-                free.insert(chain);
+            } else {
+                *known = number(self.chains.len());
+                self.chains.push(Chain { many: chain.many.and(many), ..*chain });
             }
         }
     }
 
-    /// Gives the flows of one key to another.
-    fn move_over(&mut self, from: &Key, to: Key) {
-        if let Some(chain) = self.chains.remove(from) {
-            self.join(to, chain);
-        }
-    }
-
-    /// The places of a chain, in the order of the observation whatever the hashes.
+    /// The places of a chain, in the order of the observation.
     fn places(&self, chain: Chain) -> Vec<u32> {
         let follow = |place: &u32| self.next.get(*place as usize).copied().filter(|next| *next != END);
         let mut places: Vec<u32> = std::iter::successors(Some(chain.first), follow).collect();
@@ -145,28 +231,61 @@ impl Groups {
     }
 }
 
-/// Groups every flow that is unexpected or mismatched.
-pub(super) fn group<'audit>(
-    flows: &'audit [Conversation],
-    verdicts: impl Iterator<Item = &'audit FlowVerdict>,
-) -> Vec<Group<'audit>> {
-    let mut groups = Groups::new(flows.len());
-    let told = |verdict: &FlowVerdict| matches!(verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
-    for (place, (flow, verdict)) in (0..).zip(flows.iter().zip(verdicts)).filter(|(_, (_, verdict))| told(verdict)) {
-        groups.join(key(flow, verdict), Chain { first: place, last: place });
+/// Chains by key: those of one class have the same.
+struct Classes {
+    /// For each chain its class.
+    of: Vec<u32>,
+    /// For each class its first chain, and how many it has.
+    firsts: Vec<(u32, u32)>,
+}
+
+impl Classes {
+    fn new(chains: &[Chain], key: impl Fn(&Chain) -> Option<Key>) -> Self {
+        let random = foldhash::fast::RandomState::default();
+        let hash = |chain| u32::try_from(random.hash_one(key(chain)) >> 32).unwrap_or_default();
+        let mut hashed: Vec<(u32, u32)> = chains.iter().map(hash).zip(0..).collect();
+        // What is sorted lies together, where a table would be waited for at each step.
+        hashed.sort_unstable();
+        let mut classes = Self { of: vec![0; chains.len()], firsts: Vec::new() };
+        for alike in hashed.chunk_by(|one, next| one.0 == next.0) {
+            let from = classes.firsts.len();
+            if let [(_, place)] = alike {
+                classes.put(*place, from);
+                continue;
+            }
+            // Nearly always one: few different keys share a hash.
+            let mut keys = Vec::new();
+            for (_, place) in alike {
+                let own = chains.get(*place as usize).and_then(&key);
+                let class = keys.iter().position(|key| *key == own).unwrap_or_else(|| {
+                    keys.push(own);
+                    keys.len().saturating_sub(1)
+                });
+                classes.put(*place, from.saturating_add(class));
+            }
+        }
+        classes
     }
-    pair_up(&mut groups);
-    collapse(&mut groups, |key| Key { port: None, kind: None, row: None, ..*key });
-    collapse(&mut groups, |key| Key { responder: None, kind: None, row: None, ..*key });
-    collapse(&mut groups, |key| Key { originator: None, ..*key });
-    let whole = |(key, chain): (&Key, &Chain)| {
-        let places = groups.places(*chain);
-        let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
-        Group { key: *key, flows, places }
-    };
-    let mut groups: Vec<Group<'audit>> = groups.chains.iter().map(whole).collect();
-    groups.sort_unstable_by_key(|group| group.key);
-    groups
+
+    fn put(&mut self, place: u32, class: usize) {
+        if let Some(of) = self.of.get_mut(place as usize) {
+            *of = number(class);
+        }
+        match self.firsts.get_mut(class) {
+            Some((_, size)) => *size = size.saturating_add(1),
+            None => self.firsts.push((place, 1)),
+        }
+    }
+
+    /// Its first chain, and how many it has.
+    fn at(&self, class: u32) -> (usize, usize) {
+        self.firsts.get(class as usize).map_or((0, 0), |(first, size)| (*first as usize, *size as usize))
+    }
+}
+
+/// A number of flows or groups, of which there are fewer than flows.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(END)
 }
 
 fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
@@ -184,31 +303,4 @@ fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
 
 const fn has_ports(transport: Transport) -> bool {
     matches!(transport, Transport::TCP | Transport::UDP | Transport::SCTP)
-}
-
-/// Retries of something that also carried payload belong to it: one service, one group.
-fn pair_up(groups: &mut Groups) {
-    let talk = |key: &Key| Key { probes: false, ..*key };
-    let chains = &groups.chains;
-    let paired: Vec<Key> = chains.keys().filter(|key| key.probes && chains.contains_key(&talk(key))).copied().collect();
-    for probes in paired {
-        groups.move_over(&probes, talk(&probes));
-    }
-}
-
-/// Merges the groups that share the wider key, where they are many.
-fn collapse(groups: &mut Groups, wider: impl Fn(&Key) -> Key) {
-    let mut families: HashMap<Key, usize, foldhash::fast::RandomState> = HashMap::default();
-    for key in groups.chains.keys() {
-        let members = families.entry(wider(key)).or_default();
-        *members = members.saturating_add(1);
-    }
-    families.retain(|_, members| *members >= MANY);
-    if families.is_empty() {
-        return;
-    }
-    let many: Vec<Key> = groups.chains.keys().filter(|key| families.contains_key(&wider(key))).copied().collect();
-    for key in many {
-        groups.move_over(&key, wider(&key));
-    }
 }

@@ -57,8 +57,10 @@ impl<A: Address> Attempt<A> {
                 self.whole.set_claimed(claimed);
             }
             if let Some(detail) = run.detail.as_deref() {
+                if let Some(certified) = detail.rare.as_ref().and_then(|rare| rare.certified) {
+                    self.whole.rare_mut().certified = Some(certified);
+                }
                 let whole = self.whole.detail_mut();
-                whole.certified = detail.certified.or(whole.certified);
                 whole.log = detail.log.clone().or(whole.log.take());
             }
         }

@@ -29,7 +29,7 @@ impl<A: Address> Run<A> {
     }
 
     fn endings_mut(&mut self) -> &mut Pair<Option<Ending>> {
-        self.detail_mut().endings.get_or_insert_with(|| Box::new(Pair { low: None, high: None }))
+        &mut self.rare_mut().endings
     }
 
     const fn is_answered(&self) -> bool {
@@ -38,7 +38,7 @@ impl<A: Address> Run<A> {
 
     /// Takes over how the ends closed in a run that goes on where this one ends.
     pub(super) fn join_endings(&mut self, later: &Self) {
-        let Some(endings) = later.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return };
+        let Some(endings) = later.rare().map(|rare| rare.endings) else { return };
         let (answered, may_close) = (self.is_answered(), self.may_have_opened());
         for end in [End::Low, End::High] {
             if let Some(ending) = endings.of(end).filter(|ending| ending.answered || may_close) {
@@ -50,7 +50,7 @@ impl<A: Address> Run<A> {
     /// Whether both ends are known to have said nothing: what closed the connection stands right behind the
     /// handshake, so that no payload can be missing between.
     pub(super) fn is_mute(&self) -> bool {
-        let Some(endings) = self.detail.as_ref().and_then(|detail| detail.endings.as_ref()) else { return false };
+        let Some(endings) = self.rare().map(|rare| rare.endings) else { return false };
         let silent = |end: End| {
             let start = self.base.of(end).wrapping_add(1);
             // A FIN takes a number itself.

@@ -13,8 +13,9 @@ use super::seen::Seen;
 use crate::dissect::{ClaimSource, Progress, certificate_end};
 use crate::wire::{FrameRef, Transport};
 
-/// Payload bytes held for all runs together: beyond it new runs count as not captured.
-pub(super) const ALL_BYTES: usize = 64 * 1024 * 1024;
+/// Memory for the payload of all runs together, with all that it takes to hold it: beyond it new runs count as not
+/// captured.
+pub(super) const ALL_BYTES: usize = 32 * 1024 * 1024;
 /// Details kept for the next runs, and the memory that each may bring: asking the allocator for every run costs
 /// more than recognition.
 const SPARES: usize = 256;
@@ -180,7 +181,7 @@ impl Payloads {
         let Some(mut detail) = run.detail.take() else { return };
         let log = detail.log.take();
         self.held = self.held.saturating_sub(log.as_ref().map_or(0, Log::cost));
-        if !detail.is_bare() {
+        if detail.rare.is_some() {
             run.detail = Some(detail);
             return;
         }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::arrivals::Arrivals;
 use super::key::{End, Pair};
 use super::recognition::{Datagram, Foreign, bit};
+use super::record::Detail;
 use crate::dissect::{Prefix, may_span_datagrams};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
@@ -19,8 +20,8 @@ pub(super) const DIRECTION_DATAGRAMS: u8 = 3;
 /// Datagrams held per direction where one message may fill several: as many as a QUIC end may send before
 /// it is answered (RFC 9002 section 7.2). They fit into [`DIRECTION_BYTES`].
 pub(super) const HELLO_DATAGRAMS: u8 = 10;
-/// What a log costs beside what its arrivals take.
-const LOG_COST: usize = size_of::<Log>();
+/// What a log takes beside what its arrivals ask of the allocator, which keeps two words beside whatever it hands out.
+const LOG_COST: usize = size_of::<Detail>().saturating_add(16);
 
 /// What a packet does to the start and end of its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +110,14 @@ impl<'log> Assembled<'log> {
 pub(super) struct Log {
     arrivals: Arrivals,
     /// Bytes that came, held or passed over.
-    held: Pair<u32>,
+    held: Pair<u16>,
     /// Segments and datagrams with payload that came, held or passed over.
     segments: Pair<u8>,
     finished: Pair<bool>,
     acknowledged: Pair<bool>,
-    /// Sequence number behind the last payload byte of each end.
-    reached: Pair<Option<u32>>,
+    /// Sequence number behind the last payload byte of each end that is held, and whether there is one.
+    reached: Pair<u32>,
+    has_reached: Pair<bool>,
     /// Whether the stream of an end was found to be nothing that any recogniser knows, whatever follows.
     foreign: Pair<bool>,
     /// The same of datagrams, a bit for each arrival.
@@ -158,10 +160,7 @@ impl Log {
 
     /// Bytes of memory that it holds.
     pub(super) fn cost(&self) -> usize {
-        match self.arrivals.memory() {
-            0 => 0,
-            held => held.saturating_add(LOG_COST),
-        }
+        if self.arrivals.is_empty() { 0 } else { LOG_COST.saturating_add(self.arrivals.allocated()) }
     }
 
     /// Whether the budget of `end` is used up.
@@ -183,7 +182,12 @@ impl Log {
 
     /// Bytes that `end` may still bring.
     fn room_of(&self, end: End) -> usize {
-        DIRECTION_BYTES.saturating_sub(*self.held.of(end) as usize)
+        DIRECTION_BYTES.saturating_sub(usize::from(*self.held.of(end)))
+    }
+
+    /// The sequence number behind the last payload byte of `end` that is held.
+    fn reached_by(&self, end: End) -> Option<u32> {
+        self.has_reached.of(end).then(|| *self.reached.of(end))
     }
 
     /// Takes one arrival; gives the memory that it added. The caller has asked [`Log::is_full`].
@@ -194,8 +198,9 @@ impl Log {
         self.pass(&arrival);
         if arrival.length > 0 {
             *self.acknowledged.of_mut(end) = false;
-            let reached = self.reached.of_mut(end);
-            *reached = Some(reached.map_or(after(&arrival), |reached| later(reached, after(&arrival))));
+            let reached = self.reached_by(end).map_or(after(&arrival), |reached| later(reached, after(&arrival)));
+            *self.reached.of_mut(end) = reached;
+            *self.has_reached.of_mut(end) = true;
         }
         let before = self.cost();
         self.arrivals.push(&arrival);
@@ -229,7 +234,7 @@ impl Log {
             return;
         }
         let peer = arrival.from.other();
-        if self.reached.of(peer).is_some_and(|reached| !precedes(arrival.acknowledgement, reached)) {
+        if self.reached_by(peer).is_some_and(|reached| !precedes(arrival.acknowledgement, reached)) {
             *self.acknowledged.of_mut(peer) = true;
         }
     }
@@ -253,7 +258,7 @@ impl Log {
     /// Whether two arrivals claim different bytes for the same place.
     pub(super) fn contradicts(&self, arrival: &Arrival<'_>) -> bool {
         // What begins behind all that came is in order, and cannot contradict it.
-        let is_new = self.reached.of(arrival.from).is_none_or(|reached| !precedes(first_byte(arrival), reached));
+        let is_new = self.reached_by(arrival.from).is_none_or(|reached| !precedes(first_byte(arrival), reached));
         !is_new && self.arrivals().filter(|held| held.from == arrival.from).any(|held| differ(&held, arrival))
     }
 
@@ -312,9 +317,9 @@ impl Log {
     }
 }
 
-/// A length within the budget of both directions, which is far below 32 bits.
-fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
+/// A length within the budget of a direction, which is far below 16 bits.
+fn count(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or(u16::MAX)
 }
 
 /// The sequence number of the first payload byte: a SYN takes one number itself.

@@ -20,6 +20,13 @@ use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
 pub(super) struct Detail {
     /// First payload, as long as it is wanted.
     pub(super) log: Option<Log>,
+    /// What hardly any run needs, so that the bytes of all others take less room.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What hardly any run needs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rare {
     /// The inputs of the answer and of the request, where they are not that of the first packet.
     pub(super) answered_input: Option<u32>,
     pub(super) claimed_input: Option<u32>,
@@ -28,15 +35,7 @@ pub(super) struct Detail {
     /// Times of the second and third SYN.
     pub(super) retries: [Option<Timestamp>; 2],
     /// How each end closed that had said nothing by then.
-    pub(super) endings: Option<Box<Pair<Option<Ending>>>>,
-}
-
-impl Detail {
-    /// Whether nothing is left of it beside the log.
-    pub(super) fn is_bare(&self) -> bool {
-        let bare = self.answered_input.or(self.claimed_input).is_none() && self.certified.is_none();
-        bare && self.retries == [None; 2] && self.endings.is_none()
-    }
+    pub(super) endings: Pair<Option<Ending>>,
 }
 
 /// One run of a conversation. Begins with a line of the cache: with many flows each line that a packet touches
@@ -249,8 +248,8 @@ impl<A: Address> Run<A> {
 
     fn add_syn(&mut self, at: Timestamp) {
         match self.syns {
-            1 => self.detail_mut().retries[0] = Some(at),
-            2 => self.detail_mut().retries[1] = Some(at),
+            1 => self.rare_mut().retries[0] = Some(at),
+            2 => self.rare_mut().retries[1] = Some(at),
             _ => {}
         }
         self.syns = self.syns.saturating_add(1);
@@ -261,18 +260,20 @@ impl<A: Address> Run<A> {
         self.detail.get_or_insert_default()
     }
 
+    /// What hardly any run needs, if this one does.
+    pub(super) fn rare(&self) -> Option<&Rare> {
+        self.detail.as_ref()?.rare.as_deref()
+    }
+
+    /// The same, made when first asked for.
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.detail_mut().rare.get_or_insert_default()
+    }
+
     /// The run without the bytes that were kept for recognition.
     pub(super) fn without_log(&self) -> Self {
-        let kept = self.detail.as_ref().filter(|detail| !detail.is_bare());
-        let without = |kept: &Detail| Detail {
-            log: None,
-            answered_input: kept.answered_input,
-            claimed_input: kept.claimed_input,
-            certified: kept.certified,
-            retries: kept.retries,
-            endings: kept.endings.clone(),
-        };
-        let detail = kept.map(|kept| Box::new(without(kept)));
+        let rare = self.detail.as_ref().and_then(|detail| detail.rare.clone());
+        let detail = rare.map(|rare| Box::new(Detail { log: None, rare: Some(rare) }));
         Self { detail, ..*self }
     }
 
@@ -283,13 +284,13 @@ impl<A: Address> Run<A> {
             self.set_claimed(claimed);
         }
         if places.certified.is_some() {
-            self.detail_mut().certified = places.certified;
+            self.rare_mut().certified = places.certified;
         }
     }
 
     /// The times of its first three SYNs.
     pub(super) fn tries(&self) -> impl Iterator<Item = Timestamp> + use<A> {
-        let retries = self.detail.as_ref().map_or([None; 2], |detail| detail.retries);
+        let retries = self.rare().map_or([None; 2], |rare| rare.retries);
         let first = (self.syns > 0).then_some(self.first);
         first.into_iter().chain(retries.into_iter().flatten())
     }
@@ -298,7 +299,7 @@ impl<A: Address> Run<A> {
     pub(super) fn join(&mut self, later: &Self) {
         let tries: Vec<Timestamp> = self.tries().chain(later.tries()).skip(1).take(2).collect();
         if !tries.is_empty() {
-            self.detail_mut().retries = [tries.first().copied(), tries.get(1).copied()];
+            self.rare_mut().retries = [tries.first().copied(), tries.get(1).copied()];
         }
         self.join_endings(later);
         self.syns = self.syns.saturating_add(later.syns);
