@@ -169,8 +169,8 @@ impl<'audit> Groups<'audit> {
         let is_told =
             |judgement: &Judgement| matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
         let told = (0u32..).zip(judged).filter(|(_, judgement)| is_told(judgement)).map(|(place, _)| place);
-        let single = |place| Chain { first: place, last: place, many: Many::default() };
-        let all: Vec<Chain> = told.map(single).collect();
+        let mut all = Vec::with_capacity(told.clone().count());
+        all.extend(told.map(|place| Chain { first: place, last: place, many: Many::default() }));
         let classes = Classes::new(&all, |chain| groups.key(chain));
         groups.rebuild(&all, &classes, |_| true, Many::default());
         groups
@@ -203,7 +203,7 @@ impl<'audit> Groups<'audit> {
 
     /// The chains of classes that are `joined` become one each, in which that stands for many.
     fn rebuild(&mut self, all: &[Chain], classes: &Classes, joined: impl Fn(u32) -> bool, many: Many) {
-        self.chains.clear();
+        self.chains = Vec::with_capacity(classes.firsts.len());
         let mut whole = vec![END; classes.firsts.len()];
         for (chain, class) in all.iter().zip(&classes.of) {
             let Some(known) = whole.get_mut(*class as usize).filter(|_| joined(*class)) else {
@@ -246,8 +246,9 @@ impl Classes {
         let mut hashed: Vec<(u32, u32)> = chains.iter().map(hash).zip(0..).collect();
         // What is sorted lies together, where a table would be waited for at each step.
         hashed.sort_unstable();
-        let mut classes = Self { of: vec![0; chains.len()], firsts: Vec::new() };
-        for alike in hashed.chunk_by(|one, next| one.0 == next.0) {
+        let alike = || hashed.chunk_by(|one, next| one.0 == next.0);
+        let mut classes = Self { of: vec![0; chains.len()], firsts: Vec::with_capacity(alike().count()) };
+        for alike in alike() {
             let from = classes.firsts.len();
             if let [(_, place)] = alike {
                 classes.put(*place, from);

@@ -7,8 +7,8 @@ use crate::wire::{FrameRef, Timestamp};
 
 /// Bytes that need no memory of their own.
 const FEW: usize = 103;
-/// What an arrival takes beside its payload: nine words.
-const HEAD: usize = 36;
+/// What an arrival takes beside its payload: eight words.
+const HEAD: usize = 32;
 
 /// Packets in the order in which they came.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Arrivals {
     few: [u8; FEW],
     /// Bytes of `few` in use.
     used: u8,
-    /// All of them, once they are more.
+    /// Those for which `few` had no room, and all behind them.
     many: Vec<u8>,
 }
 
@@ -43,10 +43,11 @@ impl Arrivals {
         self.many.clear();
     }
 
-    /// Adds one.
+    /// Adds one. What it holds is within the budget of a direction, for which 16 bits are enough.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) {
         let used = usize::from(self.used);
-        let behind = used.saturating_add(HEAD).saturating_add(arrival.bytes.len());
+        let taken = HEAD.saturating_add(arrival.bytes.len());
+        let behind = used.saturating_add(taken);
         if self.many.is_empty()
             && let Ok(now) = u8::try_from(behind)
             && let Some((head, payload)) = self.few.get_mut(used..behind).and_then(<[u8]>::split_first_chunk_mut)
@@ -56,9 +57,9 @@ impl Arrivals {
             self.used = now;
             return;
         }
-        if self.many.is_empty() {
-            self.many.reserve_exact(behind);
-            self.many.extend_from_slice(self.few.get(..used).unwrap_or_default());
+        if self.many.capacity() < self.many.len().saturating_add(taken) {
+            // Most hold two or three, so that twice as much would be too much.
+            self.many.reserve_exact(taken.max(self.many.len() / 2));
         }
         self.many.extend_from_slice(&written(arrival));
         self.many.extend_from_slice(arrival.bytes);
@@ -66,8 +67,12 @@ impl Arrivals {
 
     /// The packets in their order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Arrival<'_>> + Clone {
-        let mut rest = self.bytes();
+        let few = self.few.get(..usize::from(self.used)).unwrap_or_default();
+        let (mut rest, mut then) = (few, self.many.as_slice());
         std::iter::from_fn(move || {
+            if rest.is_empty() {
+                rest = std::mem::take(&mut then);
+            }
             let (arrival, behind) = read(rest)?;
             rest = behind;
             Some(arrival)
@@ -86,17 +91,18 @@ impl Arrivals {
             }
             place = place.saturating_add(HEAD).saturating_add(held.bytes.len());
         }
-        let bytes = if self.many.is_empty() { &mut self.few[..] } else { &mut self.many[..] };
-        let head = last.and_then(|place| bytes.get_mut(place..)?.first_chunk_mut());
+        let head = last.and_then(|place| {
+            let bytes = match place.checked_sub(usize::from(self.used)) {
+                None => self.few.get_mut(place..)?,
+                Some(place) => self.many.get_mut(place..)?,
+            };
+            bytes.first_chunk_mut()
+        });
         let is_renewed = head.is_some();
         if let Some(head) = head {
             *head = written(arrival);
         }
         is_renewed
-    }
-
-    fn bytes(&self) -> &[u8] {
-        if self.many.is_empty() { self.few.get(..usize::from(self.used)).unwrap_or_default() } else { &self.many }
     }
 }
 
@@ -104,12 +110,11 @@ impl Arrivals {
 fn written(arrival: &Arrival<'_>) -> [u8; HEAD] {
     let at = arrival.at.nanoseconds().cast_unsigned();
     let [a, b, c, d, e, f, g, h] = at.to_be_bytes();
-    let count = u32::try_from(arrival.bytes.len()).unwrap_or(u32::MAX);
+    let [high, low] = u16::try_from(arrival.bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
     let words = [
-        u32::from_be_bytes([0, 0, arrival.from as u8, arrival.mark as u8]),
+        u32::from_be_bytes([high, low, arrival.from as u8, arrival.mark as u8]),
         arrival.sequence,
         arrival.acknowledgement,
-        count,
         arrival.length,
         arrival.frame.input,
         arrival.frame.number,
@@ -127,9 +132,9 @@ fn written(arrival: &Arrival<'_>) -> [u8; HEAD] {
 fn read(bytes: &[u8]) -> Option<(Arrival<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let words: &[[u8; 4]; HEAD / 4] = head.as_chunks().0.first_chunk()?;
-    let [kind, sequence, acknowledgement, count, length, input, number, high, low] = words.map(u32::from_ne_bytes);
-    let [_, _, from, mark] = kind.to_be_bytes();
-    let (bytes, behind) = rest.split_at_checked(usize::try_from(count).ok()?)?;
+    let [kind, sequence, acknowledgement, length, input, number, upper, lower] = words.map(u32::from_ne_bytes);
+    let [high, low, from, mark] = kind.to_be_bytes();
+    let (bytes, behind) = rest.split_at_checked(u16::from_be_bytes([high, low]).into())?;
     let arrival = Arrival {
         from: if from == End::Low as u8 { End::Low } else { End::High },
         mark: Mark::ALL.into_iter().find(|known| *known as u8 == mark)?,
@@ -138,7 +143,7 @@ fn read(bytes: &[u8]) -> Option<(Arrival<'_>, &[u8])> {
         bytes,
         length,
         frame: FrameRef { input, number },
-        at: Timestamp::from_nanoseconds((u64::from(high) << 32 | u64::from(low)).cast_signed()),
+        at: Timestamp::from_nanoseconds((u64::from(upper) << 32 | u64::from(lower)).cast_signed()),
     };
     Some((arrival, behind))
 }

@@ -306,8 +306,9 @@ impl<A: Address> Run<A> {
         if self.answered.is_none() {
             self.take_answer(later);
         }
+        let begins_anew = self.is_begun_anew_by(later);
         for end in [End::Low, End::High] {
-            self.join_end(end, later);
+            self.join_end(end, later, begins_anew);
         }
         // A datagram whose last fragment lies behind the cut is added in front of what lies between.
         let (own, other) = (self.first_frame, later.first_frame);
@@ -326,12 +327,19 @@ impl<A: Address> Run<A> {
         }
     }
 
-    fn join_end(&mut self, end: End, later: &Self) {
-        if *self.packets.of(end) == 0 {
+    /// Whether `later` opens the connection with another number than this run did: all numbers are then those of
+    /// `later`, and what is acknowledged is none of the attempt that failed.
+    fn is_begun_anew_by(&self, later: &Self) -> bool {
+        let end = later.opener();
+        later.initial().is_some_and(|number| *self.packets.of(end) > 0 && *self.base.of(end) != number)
+    }
+
+    fn join_end(&mut self, end: End, later: &Self, begins_anew: bool) {
+        if begins_anew || *self.packets.of(end) == 0 {
             *self.base.of_mut(end) = *later.base.of(end);
             *self.began_with_answer.of_mut(end) = *later.began_with_answer.of(end);
         }
-        if later.seen.by(Seen::SPOKE | Seen::SYN_ACK, end) || *later.acknowledged.of(end) != 0 {
+        if begins_anew || later.seen.by(Seen::SPOKE | Seen::SYN_ACK, end) || *later.acknowledged.of(end) != 0 {
             *self.acknowledged.of_mut(end) = *later.acknowledged.of(end);
         }
         let packets = self.packets.of_mut(end);

@@ -318,6 +318,40 @@ fn what_is_read_again_is_held_while_somebody_may_know_it() {
     }
 }
 
+/// A try that was refused, and another with other numbers from the same port: nothing is missing, and what is said is
+/// read from its start. In one piece or in two.
+#[test]
+fn a_retry_brings_its_own_numbers() {
+    const ACK: u8 = TcpFlags::ACK;
+    let (ask, answer) = (&b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]);
+    let (asked, answered) =
+        (900_001 + u32::try_from(ask.len()).unwrap(), 70_001 + u32::try_from(answer.len()).unwrap());
+    let segments: [(bool, u8, (u32, u32), &[u8]); 7] = [
+        (true, TcpFlags::SYN, (1000, 0), b""),
+        (false, TcpFlags::RST | ACK, (0, 1001), b""),
+        (true, TcpFlags::SYN, (900_000, 0), b""),
+        (false, TcpFlags::SYN | ACK, (70_000, 900_001), b""),
+        (true, ACK, (900_001, 70_001), ask),
+        (false, ACK, (70_001, asked), answer),
+        (true, ACK, (asked, answered), b""),
+    ];
+    for count in [2, 3, 4, 5, 7] {
+        for cut in 0..=count {
+            let (mut table, mut later) = (FlowTable::new(1000, false), FlowTable::new(1000, true));
+            for (place, (forward, flags, numbers, bytes)) in segments[..count].iter().enumerate() {
+                let table = if place < cut { &mut table } else { &mut later };
+                segment(table, CLIENT, *forward, *flags, *numbers, bytes);
+            }
+            table.merge(later);
+            let settled = table.settle(Timestamp::from_nanoseconds(9), &[]);
+            let [flow] = &settled.flows[..] else { panic!("{} flows", settled.flows.len()) };
+            assert_eq!((flow.missed(), settled.missed_bytes), (0, 0), "{count} segments, cut at {cut}");
+            let is_http = matches!(&*flow.payload, Payload::Recognised(known) if known.client.is_some());
+            assert_eq!(is_http, count > 4, "{count} segments, cut at {cut}");
+        }
+    }
+}
+
 /// Hellos that never end hold what their budgets allow, each and all together; beyond it a flow counts as
 /// not captured, and that is said.
 #[test]
