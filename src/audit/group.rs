@@ -13,7 +13,7 @@ use crate::matrix::RowId;
 use crate::wire::Transport;
 
 /// From this many ports or hosts on, they are told as "many".
-const MANY: usize = 8;
+const MANY: u32 = 8;
 
 /// What the flows of a group have in common; `None` stands for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,131 +93,88 @@ fn distinct<T: Hash + Eq>(values: impl Iterator<Item = T>) -> usize {
 
 /// Groups every flow that is unexpected or mismatched.
 pub(super) fn group<'audit>(flows: &'audit [Conversation], judged: &'audit PerFlow<Judgement>) -> Vec<Group<'audit>> {
-    let mut groups = Groups::new(flows, judged);
-    groups.pair_up();
-    groups.collapse(Many { ports: true, ways: true, ..Many::default() });
-    groups.collapse(Many { responders: true, ways: true, ..Many::default() });
-    groups.collapse(Many { originators: true, ..Many::default() });
+    let mut groups = Groups::new(Keys { flows, judged });
+    groups.collapse(Many::PORTS.and(Many::WAYS));
+    groups.collapse(Many::RESPONDERS.and(Many::WAYS));
+    groups.collapse(Many::ORIGINATORS);
     let whole = |chain: &Chain| {
         let places = groups.places(*chain);
         let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
-        Some(Group { key: groups.key(chain)?, flows, places })
+        Some(Group { key: groups.keys.of(chain)?, flows, places })
     };
     let mut groups: Vec<Group<'audit>> = groups.chains.iter().filter_map(whole).collect();
     groups.sort_unstable_by_key(|group| group.key);
     groups
 }
 
+/// What flows are grouped by.
+#[derive(Clone, Copy)]
+struct Keys<'audit> {
+    flows: &'audit [Conversation],
+    judged: &'audit PerFlow<Judgement>,
+}
+
+impl Keys<'_> {
+    fn of_flow(self, place: u32) -> Option<Key> {
+        let place = usize::try_from(place).ok()?;
+        let (flow, judgement) = self.flows.get(place).zip(self.judged.get(place))?;
+        Some(key(flow, &judgement.verdict))
+    }
+
+    fn of(self, chain: &Chain) -> Option<Key> {
+        self.of_flow(chain.first).map(|key| chain.many.of(key))
+    }
+}
+
 /// Groups in the making. A scan of a million ports begins as a million of them, so none holds a key or a list of its
 /// own: its key is that of its first flow, and its flows are a chain through a list as long as all flows.
 struct Groups<'audit> {
-    flows: &'audit [Conversation],
-    judged: &'audit PerFlow<Judgement>,
+    keys: Keys<'audit>,
     chains: Vec<Chain>,
     /// Behind each place the next of its chain.
     next: Vec<u32>,
 }
 
-/// First and last place of a chain, and what of its flows stands for many.
-#[derive(Clone, Copy)]
-struct Chain {
-    first: u32,
-    last: u32,
-    many: Many,
-}
-
-/// Behind the last place of a chain.
-const END: u32 = u32::MAX;
-
-/// What the flows of a group do not have in common.
-#[derive(Clone, Copy, Default)]
-struct Many {
-    ports: bool,
-    responders: bool,
-    originators: bool,
-    /// How they differ from what is documented, and from which row.
-    ways: bool,
-}
-
-impl Many {
-    fn and(self, other: Self) -> Self {
-        Self {
-            ports: self.ports || other.ports,
-            responders: self.responders || other.responders,
-            originators: self.originators || other.originators,
-            ways: self.ways || other.ways,
-        }
-    }
-
-    /// The key that those share which differ in this.
-    fn of(self, key: Key) -> Key {
-        Key {
-            kind: key.kind.filter(|_| !self.ways),
-            row: key.row.filter(|_| !self.ways),
-            originator: key.originator.filter(|_| !self.originators),
-            responder: key.responder.filter(|_| !self.responders),
-            port: key.port.filter(|_| !self.ports),
-            ..key
-        }
-    }
-}
-
 impl<'audit> Groups<'audit> {
-    /// Those whose flows have all of the key in common.
-    fn new(flows: &'audit [Conversation], judged: &'audit PerFlow<Judgement>) -> Self {
-        let mut groups = Self { flows, judged, chains: Vec::new(), next: vec![END; flows.len()] };
+    /// Those whose flows have all of the key in common. Retries of something that also carried payload belong to it:
+    /// one service, one group.
+    fn new(keys: Keys<'audit>) -> Self {
         let is_told =
             |judgement: &Judgement| matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
-        let told = (0u32..).zip(judged).filter(|(_, judgement)| is_told(judgement)).map(|(place, _)| place);
-        let mut all = Vec::with_capacity(told.clone().count());
-        all.extend(told.map(|place| Chain { first: place, last: place, many: Many::default() }));
-        let classes = Classes::new(&all, |chain| groups.key(chain));
-        groups.rebuild(&all, &classes, |_| true, Many::default());
+        let told = (0u32..).zip(keys.judged).filter(|(_, judgement)| is_told(judgement)).map(|(place, _)| place);
+        let mut places = Vec::with_capacity(told.clone().count());
+        places.extend(told);
+        let single = |place: &u32| {
+            let probes = keys.of_flow(*place).is_some_and(|key| key.probes);
+            Chain { first: *place, last: *place, many: Many::NOTHING, probes }
+        };
+        let classes = Classes::new(&places, |place| keys.of_flow(*place).map(|key| Key { probes: false, ..key }));
+        let mut groups = Self { keys, chains: Vec::new(), next: vec![END; keys.flows.len()] };
+        groups.join(places.iter().map(single), &classes, 1, Many::NOTHING);
         groups
-    }
-
-    fn key(&self, chain: &Chain) -> Option<Key> {
-        let place = usize::try_from(chain.first).ok()?;
-        let (flow, judgement) = self.flows.get(place).zip(self.judged.get(place))?;
-        Some(chain.many.of(key(flow, &judgement.verdict)))
-    }
-
-    /// Retries of something that also carried payload belong to it: one service, one group.
-    fn pair_up(&mut self) {
-        let is_probe = |chain: &Chain| self.key(chain).is_some_and(|key| key.probes);
-        // What carried payload comes first, so that its key is the one that stays.
-        let (probes, talks): (Vec<Chain>, Vec<Chain>) = self.chains.iter().partition(|chain| is_probe(chain));
-        let is_talk = |place: usize| place < talks.len();
-        let all: Vec<Chain> = talks.iter().chain(&probes).copied().collect();
-        let classes = Classes::new(&all, |chain| self.key(chain).map(|key| Key { probes: false, ..key }));
-        let paired = |class| is_talk(classes.at(class).0);
-        self.rebuild(&all, &classes, paired, Many::default());
     }
 
     /// Joins the groups that have all but `many` in common, where they are many.
     fn collapse(&mut self, many: Many) {
-        let all = std::mem::take(&mut self.chains);
-        let classes = Classes::new(&all, |chain| self.key(chain).map(|key| many.of(key)));
-        self.rebuild(&all, &classes, |class| classes.at(class).1 >= MANY, many);
+        let chains = std::mem::take(&mut self.chains);
+        let classes = Classes::new(&chains, |chain| self.keys.of(chain).map(|key| many.of(key)));
+        self.join(chains.iter().copied(), &classes, MANY, many);
     }
 
-    /// The chains of classes that are `joined` become one each, in which that stands for many.
-    fn rebuild(&mut self, all: &[Chain], classes: &Classes, joined: impl Fn(u32) -> bool, many: Many) {
-        self.chains = Vec::with_capacity(classes.firsts.len());
-        let mut whole = vec![END; classes.firsts.len()];
-        for (chain, class) in all.iter().zip(&classes.of) {
-            let Some(known) = whole.get_mut(*class as usize).filter(|_| joined(*class)) else {
-                self.chains.push(*chain);
+    /// The chains of classes that have at least so many become one each, in which that stands for many.
+    fn join(&mut self, chains: impl Iterator<Item = Chain>, classes: &Classes, least: u32, many: Many) {
+        self.chains.reserve_exact(classes.sizes.len());
+        let mut whole = vec![END; classes.sizes.len()];
+        for (chain, class) in chains.zip(&classes.of) {
+            let Some(known) = whole.get_mut(*class as usize).filter(|_| classes.size(*class) >= least) else {
+                self.chains.push(chain);
                 continue;
             };
             if let Some(known) = self.chains.get_mut(*known as usize) {
-                if let Some(next) = self.next.get_mut(known.last as usize) {
-                    *next = chain.first;
-                }
-                known.last = chain.last;
+                known.append(chain, &mut self.next);
             } else {
                 *known = number(self.chains.len());
-                self.chains.push(Chain { many: chain.many.and(many), ..*chain });
+                self.chains.push(Chain { many: chain.many.and(many), ..chain });
             }
         }
     }
@@ -231,25 +188,79 @@ impl<'audit> Groups<'audit> {
     }
 }
 
-/// Chains by key: those of one class have the same.
+/// First and last place of a chain, and what of its flows stands for many.
+#[derive(Clone, Copy)]
+struct Chain {
+    first: u32,
+    last: u32,
+    many: Many,
+    /// No flow of it carried payload; where one did, it comes first.
+    probes: bool,
+}
+
+/// Behind the last place of a chain.
+const END: u32 = u32::MAX;
+
+impl Chain {
+    /// Takes in another chain, whose flows come first where they carried payload and these did not.
+    fn append(&mut self, other: Self, next: &mut [u32]) {
+        let (front, back) = if self.probes && !other.probes { (other, *self) } else { (*self, other) };
+        if let Some(next) = next.get_mut(front.last as usize) {
+            *next = back.first;
+        }
+        (self.first, self.last, self.probes) = (front.first, back.last, front.probes);
+    }
+}
+
+/// What the flows of a group do not have in common.
+#[derive(Clone, Copy)]
+struct Many(u8);
+
+impl Many {
+    const NOTHING: Self = Self(0);
+    const PORTS: Self = Self(1);
+    const RESPONDERS: Self = Self(2);
+    const ORIGINATORS: Self = Self(4);
+    /// How they differ from what is documented, and from which row.
+    const WAYS: Self = Self(8);
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The key that those share which differ in this.
+    fn of(self, key: Key) -> Key {
+        let is_one = |what: Self| self.0 & what.0 == 0;
+        Key {
+            kind: key.kind.filter(|_| is_one(Self::WAYS)),
+            row: key.row.filter(|_| is_one(Self::WAYS)),
+            originator: key.originator.filter(|_| is_one(Self::ORIGINATORS)),
+            responder: key.responder.filter(|_| is_one(Self::RESPONDERS)),
+            port: key.port.filter(|_| is_one(Self::PORTS)),
+            ..key
+        }
+    }
+}
+
+/// What has the same key is of one class.
 struct Classes {
-    /// For each chain its class.
+    /// For each its class.
     of: Vec<u32>,
-    /// For each class its first chain, and how many it has.
-    firsts: Vec<(u32, u32)>,
+    /// How many each class has.
+    sizes: Vec<u32>,
 }
 
 impl Classes {
-    fn new(chains: &[Chain], key: impl Fn(&Chain) -> Option<Key>) -> Self {
+    fn new<T>(all: &[T], key: impl Fn(&T) -> Option<Key>) -> Self {
         let random = foldhash::fast::RandomState::default();
-        let hash = |chain| u32::try_from(random.hash_one(key(chain)) >> 32).unwrap_or_default();
-        let mut hashed: Vec<(u32, u32)> = chains.iter().map(hash).zip(0..).collect();
+        let hash = |one| u32::try_from(random.hash_one(key(one)) >> 32).unwrap_or_default();
+        let mut hashed: Vec<(u32, u32)> = all.iter().map(hash).zip(0..).collect();
         // What is sorted lies together, where a table would be waited for at each step.
         hashed.sort_unstable();
         let alike = || hashed.chunk_by(|one, next| one.0 == next.0);
-        let mut classes = Self { of: vec![0; chains.len()], firsts: Vec::with_capacity(alike().count()) };
+        let mut classes = Self { of: vec![0; all.len()], sizes: Vec::with_capacity(alike().count()) };
         for alike in alike() {
-            let from = classes.firsts.len();
+            let from = classes.sizes.len();
             if let [(_, place)] = alike {
                 classes.put(*place, from);
                 continue;
@@ -257,7 +268,7 @@ impl Classes {
             // Nearly always one: few different keys share a hash.
             let mut keys = Vec::new();
             for (_, place) in alike {
-                let own = chains.get(*place as usize).and_then(&key);
+                let own = all.get(*place as usize).and_then(&key);
                 let class = keys.iter().position(|key| *key == own).unwrap_or_else(|| {
                     keys.push(own);
                     keys.len().saturating_sub(1)
@@ -272,15 +283,14 @@ impl Classes {
         if let Some(of) = self.of.get_mut(place as usize) {
             *of = number(class);
         }
-        match self.firsts.get_mut(class) {
-            Some((_, size)) => *size = size.saturating_add(1),
-            None => self.firsts.push((place, 1)),
+        match self.sizes.get_mut(class) {
+            Some(size) => *size = size.saturating_add(1),
+            None => self.sizes.push(1),
         }
     }
 
-    /// Its first chain, and how many it has.
-    fn at(&self, class: u32) -> (usize, usize) {
-        self.firsts.get(class as usize).map_or((0, 0), |(first, size)| (*first as usize, *size as usize))
+    fn size(&self, class: u32) -> u32 {
+        self.sizes.get(class as usize).copied().unwrap_or_default()
     }
 }
 

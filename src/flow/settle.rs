@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::attempt::attempts;
 use super::flows::{FlowTable, QuotingError};
 use super::interned::Verdict;
 use super::key::{Address, AnyKey, End, Key, of_quote};
@@ -11,6 +12,7 @@ use super::payload::{Payloads, is_read_again};
 use super::record::Run;
 use super::seen::Seen;
 use super::stream::Stream;
+use super::table::Table;
 use super::{Conversation, IcmpError, Marks, Outcome, direction};
 use crate::dissect::Payload;
 use crate::wire::{FrameRef, Timestamp, Transport};
@@ -81,10 +83,23 @@ impl<'error> Settling<'error> {
     /// What does not stand in the order of its first packet: flows whose key comes again, and those that were folded.
     fn repeated(&mut self, table: &FlowTable, payloads: &mut Payloads) -> Vec<Conversation> {
         let mut flows = Vec::new();
-        table.four.for_each_repeated(payloads, |run, until, payloads| flows.push(self.take(run, until, payloads)));
-        table.six.for_each_repeated(payloads, |run, until, payloads| flows.push(self.take(run, until, payloads)));
+        self.attempts(&table.four, payloads, &mut flows);
+        self.attempts(&table.six, payloads, &mut flows);
         flows.extend(table.folds.conversations().cloned());
         flows
+    }
+
+    /// Every attempt of the keys that come again, each key's in order.
+    fn attempts<A: Address>(&mut self, table: &Table<A>, payloads: &mut Payloads, flows: &mut Vec<Conversation>) {
+        let runs = table.several();
+        flows.reserve_exact(runs.len());
+        for runs in runs.chunk_by(|one, next| one.1.key == next.1.key) {
+            let attempts = attempts(runs, payloads);
+            let next = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);
+            flows.extend(
+                attempts.iter().zip(next).map(|((attempt, _), next)| self.take(&attempt.whole, next, payloads)),
+            );
+        }
     }
 
     /// The conversation of a run that is the only one of its key.

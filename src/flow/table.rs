@@ -5,13 +5,11 @@
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
 
-use super::attempt::attempts;
 use super::key::{Address, End, Key};
 use super::packet::Packet;
 use super::payload::{Payloads, is_read_again, is_wanted};
 use super::record::Run;
 use super::slots::Slots;
-use crate::wire::Timestamp;
 
 /// Packets that may be looked for at once: as many misses of the cache as a core can wait for together.
 pub const AHEAD: usize = 32;
@@ -151,19 +149,6 @@ impl<A: Address> Table<A> {
             if !payloads.has_settled(run) {
                 *run = payloads.settled(run);
             }
-        }
-    }
-
-    /// Shows every attempt of the other keys, each key's in order, with the start of the next one of its key.
-    pub(super) fn for_each_repeated(
-        &self,
-        payloads: &mut Payloads,
-        mut show: impl FnMut(&Run<A>, Option<Timestamp>, &Payloads),
-    ) {
-        for runs in self.several().chunk_by(|one, next| one.1.key == next.1.key) {
-            let attempts = attempts(runs, payloads);
-            let next = attempts.iter().skip(1).map(|(attempt, _)| Some(attempt.whole.first)).chain([None]);
-            attempts.iter().zip(next).for_each(|((attempt, _), next)| show(&attempt.whole, next, payloads));
         }
     }
 
