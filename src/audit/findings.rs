@@ -48,7 +48,7 @@ pub(super) struct Found {
 /// All findings, gravest first, then by kind, rows and id.
 pub(super) fn all(rows: &Rows<'_>, results: &[RowResult], judged: &PerFlow<Judgement>) -> Vec<Found> {
     let mut found = of_rows(rows, results);
-    found.extend(group(&rows.observation.flows, judged).iter().map(|group| of_group(rows, group)));
+    found.extend(group(&rows.observation.flows, judged).into_iter().map(|group| of_group(rows, group)));
     found.extend(of_waivers(rows, judged));
     found.extend(of_races(rows));
     found.extend(of_misleading(rows));
@@ -117,7 +117,7 @@ fn concerned<'audit>(rows: &Rows<'audit>, id: RowId, atoms: &[u16], status: RowS
     flows
 }
 
-fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
+fn of_group(rows: &Rows<'_>, group: Group<'_>) -> Found {
     let key = &group.key;
     let flows = &group.flows;
     let open = flows.iter().any(|flow| flow.outcome.is_open());
@@ -126,15 +126,15 @@ fn of_group(rows: &Rows<'_>, group: &Group<'_>) -> Found {
     let severity = if heard { Severity::Low } else { weight.map_or(Severity::High, |(_, _, severity)| *severity) };
     let row = key.row.and_then(|row| rows.matrix().row(row)).map(|row| row.id.clone());
     let stable = words::group_key(key);
-    let summary = words::group_summary(group);
+    let summary = words::group_summary(&group);
     let head =
         Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
     let first = group.flows.first();
     let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason).unwrap_or_default();
     let finding = finding(rows, head, detail, flows);
-    let (text, rule) = (words::settle_group(group), super::next::rule(rows.matrix(), group));
+    let (text, rule) = (words::settle_group(&group), super::next::rule(rows.matrix(), &group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
-    Found { finding, flows: group.places.clone(), next }
+    Found { finding, flows: group.places, next }
 }
 
 /// Broadcast and multicast: said to everybody, got through to nobody in particular.

@@ -142,41 +142,44 @@ impl<'audit> Groups<'audit> {
         let is_told =
             |judgement: &Judgement| matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Mismatched);
         let told = (0u32..).zip(keys.judged).filter(|(_, judgement)| is_told(judgement)).map(|(place, _)| place);
-        let mut places = Vec::with_capacity(told.clone().count());
-        places.extend(told);
-        let single = |place: &u32| {
-            let probes = keys.of_flow(*place).is_some_and(|key| key.probes);
-            Chain { first: *place, last: *place, many: Many::NOTHING, probes }
+        let single = |place| {
+            let probes = keys.of_flow(place).is_some_and(|key| key.probes);
+            Chain { first: place, last: place, many: Many::NOTHING, probes }
         };
-        let classes = Classes::new(&places, |place| keys.of_flow(*place).map(|key| Key { probes: false, ..key }));
-        let mut groups = Self { keys, chains: Vec::new(), next: vec![END; keys.flows.len()] };
-        groups.join(places.iter().map(single), &classes, 1, Many::NOTHING);
+        let mut chains = Vec::with_capacity(told.clone().count());
+        chains.extend(told.map(single));
+        let mut groups = Self { keys, chains, next: vec![END; keys.flows.len()] };
+        groups.join(|key| Key { probes: false, ..key }, 1, Many::NOTHING);
         groups
     }
 
     /// Joins the groups that have all but `many` in common, where they are many.
     fn collapse(&mut self, many: Many) {
-        let chains = std::mem::take(&mut self.chains);
-        let classes = Classes::new(&chains, |chain| self.keys.of(chain).map(|key| many.of(key)));
-        self.join(chains.iter().copied(), &classes, MANY, many);
+        self.join(|key| many.of(key), MANY, many);
     }
 
-    /// The chains of classes that have at least so many become one each, in which that stands for many.
-    fn join(&mut self, chains: impl Iterator<Item = Chain>, classes: &Classes, least: u32, many: Many) {
-        self.chains.reserve_exact(classes.sizes.len());
+    /// The chains with the same `wider` key, where there are at least so many, become one, in which that stands for many.
+    fn join(&mut self, wider: impl Fn(Key) -> Key, least: u32, many: Many) {
+        let classes = Classes::new(&self.chains, |chain| self.keys.of(chain).map(&wider));
         let mut whole = vec![END; classes.sizes.len()];
-        for (chain, class) in chains.zip(&classes.of) {
-            let Some(known) = whole.get_mut(*class as usize).filter(|_| classes.size(*class) >= least) else {
-                self.chains.push(chain);
-                continue;
-            };
-            if let Some(known) = self.chains.get_mut(*known as usize) {
-                known.append(chain, &mut self.next);
-            } else {
-                *known = number(self.chains.len());
-                self.chains.push(Chain { many: chain.many.and(many), ..chain });
+        // They move up, since a second list of them would take as much as all else here.
+        let mut kept = 0usize;
+        for (place, class) in classes.of.iter().enumerate() {
+            let Some(mut chain) = self.chains.get(place).copied() else { break };
+            if let Some(known) = whole.get_mut(*class as usize).filter(|_| classes.size(*class) >= least) {
+                if let Some(known) = self.chains.get_mut(*known as usize) {
+                    known.append(chain, &mut self.next);
+                    continue;
+                }
+                *known = number(kept);
+                chain.many = chain.many.and(many);
             }
+            if let Some(free) = self.chains.get_mut(kept) {
+                *free = chain;
+            }
+            kept = kept.saturating_add(1);
         }
+        self.chains.truncate(kept);
     }
 
     /// The places of a chain, in the order of the observation.
