@@ -261,14 +261,15 @@ impl Classes {
         // What is sorted lies together, where a table would be waited for at each step.
         hashed.sort_unstable();
         let alike = || hashed.chunk_by(|one, next| one.0 == next.0);
-        let mut classes = Self { of: vec![0; all.len()], sizes: Vec::with_capacity(alike().count()) };
+        // Few different keys share a hash.
+        let most = alike().count().saturating_mul(129) / 128;
+        let mut classes = Self { of: vec![0; all.len()], sizes: Vec::with_capacity(most) };
         for alike in alike() {
             let from = classes.sizes.len();
             if let [(_, place)] = alike {
                 classes.put(*place, from);
                 continue;
             }
-            // Nearly always one: few different keys share a hash.
             let mut keys = Vec::new();
             for (_, place) in alike {
                 let own = all.get(*place as usize).and_then(&key);

@@ -56,8 +56,6 @@ impl FlowTable {
         let mut payloads = self.payloads.settling();
         self.four.conclude(&mut payloads);
         self.six.conclude(&mut payloads);
-        self.payloads = Payloads { not_held: self.payloads.not_held, ..payloads };
-        let mut payloads = self.payloads.settling();
         let mut settling = Settling::new(&self, ended, errors);
         let others = settling.repeated(&self, &mut payloads);
         let four = self.four.into_single().map(|run| settling.single(&run, &mut payloads)).collect();
@@ -257,4 +255,41 @@ fn tries_of<A: Address>(run: &Run<A>, originator: End, outcome: Outcome) -> u32 
         *run.packets.of(originator)
     };
     repeats.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::flow::Endpoint;
+
+    fn flow((at, number, port): (i64, u32, u16)) -> Conversation {
+        let end = |port| Endpoint { address: Ipv4Addr::LOCALHOST.into(), port };
+        let mut flow = Conversation::new(end(port), end(53), Transport::UDP, Arc::new(Payload::None));
+        flow.first = Timestamp::from_nanoseconds(at);
+        flow.first_frame.number = number;
+        flow
+    }
+
+    proptest! {
+        /// Against sorting all of them, also where time ran backwards and where frames opened several flows.
+        #[test]
+        fn inserting_is_sorting(
+            mut flows in prop::collection::vec((0_i64..9, 0_u32..3, 0_u16..99), 0..30),
+            others in prop::collection::vec((0_i64..9, 0_u32..3, 100_u16..199), 0..30),
+            in_order in any::<bool>(),
+        ) {
+            if in_order {
+                flows.sort_unstable();
+            }
+            let mut all: Vec<_> = flows.iter().chain(&others).copied().collect();
+            all.sort_unstable();
+            let mut flows: Vec<Conversation> = flows.into_iter().map(flow).collect();
+            insert(&mut flows, others.into_iter().map(flow).collect());
+            prop_assert_eq!(flows, all.into_iter().map(flow).collect::<Vec<_>>());
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(super) const FEW_RUNS: usize = 32 * 1024;
 
 /// Runs for which room is asked for at once: memory that nobody has written to costs nothing, and growing by steps
 /// would copy all runs at each of them.
-const MOST_ROOM: usize = 1 << 20;
+const MOST_ROOM: usize = 3 << 19;
 /// Runs up to which a table grows by steps, as those of small captures and of the family that hardly anybody speaks.
 const ROOM_FROM: usize = 1 << 10;
 
@@ -57,7 +57,8 @@ pub(super) struct Table<A> {
 impl<A: Address> Table<A> {
     /// An empty table that will hold `most` runs.
     pub(super) fn new(most: usize) -> Self {
-        let room = most.min(MOST_ROOM);
+        // In the end all conversations take the place of the runs, and of a full table those that were folded too.
+        let room = most.saturating_add(most / 2).min(MOST_ROOM);
         Self { runs: Vec::new(), index: Slots::default(), seed: RandomState::default(), room }
     }
 

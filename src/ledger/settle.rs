@@ -56,7 +56,10 @@ impl Ledger {
         announcements::orient(&mut settled.flows, &announcements);
         let clock_steps = self.clock_steps();
         doubt_silence(&mut settled.flows, &clock_steps);
-        insert(&mut settled.flows, self.closed.conversations().cloned().collect());
+        let closed: Vec<Conversation> = self.closed.conversations().cloned().collect();
+        if !closed.is_empty() {
+            insert(&mut settled.flows, closed);
+        }
         let names_pushed_out = room::make(&mut names.bindings, &settled.flows);
         let directory = self.directory.settle(&settled.flows);
         Observation {
