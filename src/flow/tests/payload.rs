@@ -99,7 +99,9 @@ fn a_retry_brings_its_own_numbers() {
     let (ask, answer) = (&b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]);
     let (asked, answered) =
         (900_001 + u32::try_from(ask.len()).unwrap(), 70_001 + u32::try_from(answer.len()).unwrap());
-    let segments: [(bool, u8, (u32, u32), &[u8]); 7] = [
+    // From the client or not, flags, sequence number and acknowledgement, payload.
+    type Segment<'bytes> = (bool, u8, (u32, u32), &'bytes [u8]);
+    let segments: [Segment<'_>; 7] = [
         (true, TcpFlags::SYN, (1000, 0), b""),
         (false, TcpFlags::RST | ACK, (0, 1001), b""),
         (true, TcpFlags::SYN, (900_000, 0), b""),
