@@ -44,7 +44,7 @@ pub(super) struct Sources<'audit> {
 impl Sources<'_> {
     /// Why a flow has its verdict.
     fn reason(&self, flow: &Conversation) -> String {
-        self.judge.one(flow, Pen::Writes).reason
+        self.judge.one(flow, Pen::Writes).reason().to_owned()
     }
 }
 

@@ -36,7 +36,9 @@ pub(super) fn excuse(flows: &[Conversation], reported: &[usize], judged: &mut Pe
         if let Some((about, _)) = reported {
             let verdict =
                 FlowVerdict { verdict: Verdict::Baseline, kind: None, nearest: None, ..judgement.verdict.clone() };
-            let excused = Judgement { verdict, reason: words::reports_on(about), waiver: None, ..judgement.clone() };
+            let mut excused = judgement.clone();
+            (excused.verdict, excused.waiver) = (verdict, None);
+            excused.explain(words::reports_on(about));
             judged.replace(place, excused);
         }
     }

@@ -89,7 +89,7 @@ pub fn explain(
     let judge = Judge::new(observation, &matrix);
     let judged = judge.all(observation, Some(index));
     let Some((flow, judgement)) = observation.flows.get(index).zip(judged.get(index)) else { return Ok(None) };
-    let (verdict, reason) = (judgement.verdict.verdict, judgement.reason.clone());
+    let (verdict, reason) = (judgement.verdict.verdict, judgement.reason().to_owned());
     let rows = considered(&judge.evidence, flow, documents);
     let before = judged.map(|judgement| judgement.verdict);
     let changes = match verdict {
@@ -205,12 +205,12 @@ fn proof(row: RowId, judgement: &Judgement) -> Cell {
             Kind::NotAnnounced => "announced",
             _ => "application",
         };
-        return Cell { cell, fits: false, says: judgement.reason.clone() };
+        return Cell { cell, fits: false, says: judgement.reason().to_owned() };
     }
     if doubts.is_some_and(|doubts| doubts.undecided.iter().any(|atom| atom.row == row)) {
-        return Cell { cell: "evidence", fits: false, says: judgement.reason.clone() };
+        return Cell { cell: "evidence", fits: false, says: judgement.reason().to_owned() };
     }
     let fits = judgement.verdict.atoms.iter().any(|atom| atom.row == row);
-    let says = if fits { judgement.reason.clone() } else { "the name of the flow is another one".to_owned() };
+    let says = if fits { judgement.reason().to_owned() } else { "the name of the flow is another one".to_owned() };
     Cell { cell: if fits { "evidence" } else { "name" }, fits, says }
 }

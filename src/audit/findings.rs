@@ -130,7 +130,7 @@ fn of_group(rows: &Rows<'_>, group: Group<'_>) -> Found {
     let head =
         Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
     let first = group.flows.first();
-    let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason).unwrap_or_default();
+    let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason().to_owned()).unwrap_or_default();
     let finding = finding(rows, head, detail, flows);
     let (text, rule) = (words::settle_group(&group), super::next::rule(rows.matrix(), &group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];

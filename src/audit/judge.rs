@@ -76,8 +76,9 @@ impl<'audit> Judge<'audit> {
             }
             let mut judgement = verdict::judge(&self.evidence, case);
             if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
-                let before = judgement.reason.trim_end_matches('.');
-                judgement.reason = pen.write(|| format!("{before}. {}", words::forgotten(forgotten)));
+                let before = judgement.reason().trim_end_matches('.');
+                let reason = pen.write(|| format!("{before}. {}", words::forgotten(forgotten)));
+                judgement.explain(reason);
             }
             judgement
         })

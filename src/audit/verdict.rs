@@ -79,8 +79,8 @@ pub(super) struct Case<'case> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Judgement {
     pub(super) verdict: FlowVerdict,
-    /// Why, in one sentence for the reader; empty while the pen rests.
-    pub(super) reason: String,
+    /// Why, in one sentence for the reader; nothing while the pen rests, so that judgements are quickly compared.
+    reason: Option<String>,
     /// What it leaves open; nothing, for most.
     pub(super) doubts: Option<Arc<Doubts>>,
     /// The waiver that covers it, or covered it until it expired.
@@ -101,13 +101,28 @@ pub(super) struct Doubts {
 
 impl Judgement {
     /// A verdict that leaves nothing open.
-    pub(super) const fn clear(verdict: FlowVerdict, reason: String) -> Self {
-        Self { verdict, reason, doubts: None, waiver: None }
+    pub(super) fn clear(verdict: FlowVerdict, reason: String) -> Self {
+        Self { verdict, reason: written(reason), doubts: None, waiver: None }
+    }
+
+    /// Gives another reason.
+    pub(super) fn explain(&mut self, reason: String) {
+        self.reason = written(reason);
+    }
+
+    /// Why, in one sentence for the reader; empty while the pen rests.
+    pub(super) fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
     }
 
     fn doubting(self, doubts: Doubts) -> Self {
         Self { doubts: (doubts != Doubts::default()).then(|| Arc::new(doubts)), ..self }
     }
+}
+
+/// A sentence, unless the pen rests.
+fn written(sentence: String) -> Option<String> {
+    (!sentence.is_empty()).then_some(sentence)
 }
 
 /// Judges one flow that is in scope.

@@ -25,7 +25,7 @@ pub(super) fn apply(matrix: &Matrix, case: &Case<'_>, judgement: &mut Judgement)
     if let Some((index, waiver)) = held {
         judgement.verdict.verdict = Verdict::Waived;
         judgement.verdict.kind = None;
-        judgement.reason = case.pen.write(|| words::waived(&waiver.reason, &waiver.owner));
+        judgement.explain(case.pen.write(|| words::waived(&waiver.reason, &waiver.owner)));
         judgement.waiver = Some(Hit::Held(index));
     } else if let Some((index, _)) = fitting().next() {
         judgement.waiver = Some(Hit::Expired(index));

@@ -72,7 +72,7 @@ fn first_bytes_that_were_not_kept() {
         assert_eq!(judged.audit.quality.payloads_not_held, 1);
         assert!(judged.audit.quality.gaps.iter().any(|gap| gap.starts_with("The first bytes of 1 flow were not kept")));
         let judged = Judge::new(&seen, &matrix).all(&seen, Some(last));
-        let reason = &judged.get(last).unwrap().reason;
+        let reason = judged.get(last).unwrap().reason();
         assert!(reason.contains(why), "{flow}: {reason}");
     }
 }
