@@ -245,16 +245,16 @@ impl Many {
     }
 }
 
-/// What has the same key is of one class.
+/// Chains by key: those of one class have the same.
 struct Classes {
-    /// For each its class.
+    /// For each chain its class.
     of: Vec<u32>,
     /// How many each class has.
     sizes: Vec<u32>,
 }
 
 impl Classes {
-    fn new<T>(all: &[T], key: impl Fn(&T) -> Option<Key>) -> Self {
+    fn new(all: &[Chain], key: impl Fn(&Chain) -> Option<Key>) -> Self {
         let random = foldhash::fast::RandomState::default();
         let hash = |one| u32::try_from(random.hash_one(key(one)) >> 32).unwrap_or_default();
         let mut hashed: Vec<(u32, u32)> = all.iter().map(hash).zip(0..).collect();
@@ -318,4 +318,83 @@ fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
 
 const fn has_ports(transport: Transport) -> bool {
     matches!(transport, Transport::TCP | Transport::UDP | Transport::SCTP)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::audit::Fitting;
+    use crate::dissect::Payload;
+    use crate::flow::Endpoint;
+
+    /// The same, of lists by key.
+    fn plain(keys: Keys<'_>) -> BTreeMap<Key, Vec<u32>> {
+        let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+        for (place, judgement) in (0..).zip(keys.judged) {
+            if matches!(judgement.verdict.verdict, Verdict::Unexpected | Verdict::Mismatched) {
+                groups.entry(keys.of_flow(place).unwrap()).or_default().push(place);
+            }
+        }
+        let probes: Vec<Key> = groups.keys().filter(|key| key.probes).copied().collect();
+        for key in probes {
+            if let Some(talk) = groups.get(&Key { probes: false, ..key }).cloned() {
+                let all = [talk, groups.remove(&key).unwrap()].concat();
+                groups.insert(Key { probes: false, ..key }, all);
+            }
+        }
+        for many in [Many::PORTS.and(Many::WAYS), Many::RESPONDERS.and(Many::WAYS), Many::ORIGINATORS] {
+            let mut families: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
+            groups.keys().for_each(|key| families.entry(many.of(*key)).or_default().push(*key));
+            for (wider, members) in families.into_iter().filter(|(_, members)| members.len() >= MANY as usize) {
+                let all = members.iter().flat_map(|key| groups.remove(key).unwrap()).collect();
+                groups.insert(wider, all);
+            }
+        }
+        groups.values_mut().for_each(|places| places.sort_unstable());
+        groups
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_those_of_plain_lists(
+            flows in prop::collection::vec((0_u8..10, 0_u8..10, 0_u16..10, any::<bool>(), 0_usize..3), 0..200),
+            spread in 0_u8..4,
+        ) {
+            let verdict = |verdict, kind| {
+                let (basis, atoms, nearest) = (None, Fitting::NONE, Some(RowId(kind as u32)));
+                let verdict = FlowVerdict { verdict, kind: Some(kind), basis, atoms, nearest };
+                Judgement::clear(verdict, String::new())
+            };
+            let judged = flows.iter().map(|(.., kind)| match kind {
+                0 => verdict(Verdict::Unexpected, Kind::Unlisted),
+                1 => verdict(Verdict::Mismatched, Kind::WrongProtocol),
+                _ => verdict(Verdict::Expected, Kind::Unlisted),
+            });
+            let judged: PerFlow<Judgement> = judged.collect();
+            let end = |last, port| Endpoint { address: Ipv4Addr::new(10, 0, 0, last).into(), port };
+            let flow = |(from, to, port, talks, _): &(u8, u8, u16, bool, usize)| {
+                // Few at one of the ends, so that many meet at the other.
+                let (from, to) = match spread {
+                    0 => (0, *to),
+                    1 => (*from, 0),
+                    2 => (0, 1),
+                    _ => (*from, *to),
+                };
+                let payload = Arc::new(Payload::None);
+                let mut flow = Conversation::new(end(from, 50_000), end(100 + to, *port), Transport::TCP, payload);
+                flow.sent.payload = u64::from(*talks);
+                flow
+            };
+            let flows: Vec<Conversation> = flows.iter().map(flow).collect();
+            let found: BTreeMap<Key, Vec<u32>> =
+                group(&flows, &judged).into_iter().map(|group| (group.key, group.places)).collect();
+            prop_assert_eq!(found, plain(Keys { flows: &flows, judged: &judged }));
+        }
+    }
 }
