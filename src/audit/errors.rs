@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::model::{FlowVerdict, Verdict};
+use super::model::Verdict;
 use super::per_flow::PerFlow;
 use super::verdict::Judgement;
 use super::words;
@@ -34,10 +34,11 @@ pub(super) fn excuse(flows: &[Conversation], reported: &[usize], judged: &mut Pe
         let told = reports.get(&(flow.originator().address, flow.responder().address)).map(Vec::as_slice);
         let reported = told.unwrap_or_default().iter().find(|(_, error)| is_carried_by(error, flow));
         if let Some((about, _)) = reported {
-            let verdict =
-                FlowVerdict { verdict: Verdict::Baseline, kind: None, nearest: None, ..judgement.verdict.clone() };
             let mut excused = judgement.clone();
-            (excused.verdict, excused.waiver) = (verdict, None);
+            excused.verdict.verdict = Verdict::Baseline;
+            excused.verdict.kind = None;
+            excused.verdict.nearest = None;
+            excused.waiver = None;
             excused.explain(words::reports_on(about));
             judged.replace(place, excused);
         }

@@ -18,18 +18,6 @@ pub struct PerFlow<T> {
 }
 
 impl<T> PerFlow<T> {
-    /// How many flows there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// The value of the flow at `index`.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&T> {
@@ -149,7 +137,7 @@ mod tests {
             }
             prop_assert!(shared.values.len() <= 9);
             prop_assert!(shared.iter().eq(&list));
-            prop_assert_eq!((shared.len(), shared.last(), shared.get(7)), (list.len(), list.last(), list.get(7)));
+            prop_assert_eq!((shared.last(), shared.get(7)), (list.last(), list.get(7)));
             prop_assert!(shared.map(u16::from).iter().eq(&list.iter().copied().map(u16::from).collect::<Vec<_>>()));
         }
     }

@@ -92,7 +92,7 @@ fn parse(text: &str) -> Result<Conversation, String> {
         }
     }
     let is_told = recognised != Recognised::default();
-    let payload = if is_told { Payload::Recognised(Box::new(recognised)) } else { Payload::None };
+    let payload = if is_told { Payload::Recognised(recognised) } else { Payload::None };
     Ok(conversation(transport, (originator, responder), payload))
 }
 
@@ -118,7 +118,7 @@ fn conversation(transport: Transport, (originator, responder): (Endpoint, Endpoi
     let mut flow = Conversation::new(originator, responder, transport, Arc::new(payload));
     flow.direction_basis = if stream { DirectionBasis::Syn } else { DirectionBasis::Port };
     flow.outcome = if stream { Outcome::Established } else { Outcome::Answered };
-    flow.marks = Marks::MUTE;
+    flow.marks = Marks::default();
     flow
 }
 

@@ -243,7 +243,7 @@ fn sides<'f>(side: Side, originator: Prefix<'f>, responder: Prefix<'f>) -> (Pref
 fn known(sight: Sight, side: Side, originator: Prefix<'_>, responder: Prefix<'_>) -> Progress {
     let client = match sight.speaker {
         Speaker::Client => Some(side),
-        Speaker::Server => Some(opposite(side)),
+        Speaker::Server => Some(side.other()),
         Speaker::Either => None,
     };
     let mut known = Recognised {
@@ -270,13 +270,6 @@ fn bound(known: &mut Recognised, client: &[u8], server: &[u8]) {
         known.application = Some(Application::Epm);
     }
     known.interfaces = interfaces.into_iter().map(|interface| (interface.uuid, interface.accepted)).collect();
-}
-
-const fn opposite(side: Side) -> Side {
-    match side {
-        Side::Originator => Side::Responder,
-        Side::Responder => Side::Originator,
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,17 @@ pub enum Side {
     Responder,
 }
 
+impl Side {
+    /// The side that it talks to.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Originator => Self::Responder,
+            Self::Responder => Self::Originator,
+        }
+    }
+}
+
 /// Where a claimed name was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClaimSource {
@@ -70,5 +81,5 @@ pub enum Payload {
     /// Captured, and no recogniser knows it.
     NotRecognised,
     /// Captured and recognised.
-    Recognised(Box<Recognised>),
+    Recognised(Recognised),
 }

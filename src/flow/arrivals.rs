@@ -1,5 +1,5 @@
-//! The packets that a run keeps for recognition, one behind the other in one stretch of memory: nearly always
-//! they are few and short, and lie where the rest about the run lies. Knows nothing of what they say.
+//! The packets that a run keeps for recognition, one behind the other in one stretch of memory, or in two: nearly
+//! always they are few and short, and lie where the rest about the run lies. Knows nothing of what they say.
 
 use super::key::End;
 use super::prefix::{Arrival, Mark};

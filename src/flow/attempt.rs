@@ -52,14 +52,8 @@ impl<A: Address> Attempt<A> {
         }
         self.whole.join(run);
         if self.whole.verdict == super::interned::Verdict::OPEN {
-            self.whole.verdict = run.verdict;
-            if let Some(claimed) = run.claimed() {
-                self.whole.set_claimed(claimed);
-            }
+            self.whole.conclude(run.verdict, run.places());
             if let Some(detail) = run.detail.as_deref() {
-                if let Some(certified) = detail.rare.as_ref().and_then(|rare| rare.certified) {
-                    self.whole.rare_mut().certified = Some(certified);
-                }
                 let whole = self.whole.detail_mut();
                 whole.log = detail.log.clone().or(whole.log.take());
             }

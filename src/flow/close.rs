@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::attempt::{Attempt, attempts};
-
 use super::interned::Interned;
 use super::key::{Address, End};
 use super::payload::{Payloads, is_read_again};

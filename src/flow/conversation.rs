@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::places::{elsewhere, near};
+use super::terms::OuterVlan;
 use super::{Counts, DirectionBasis, Endpoint, IcmpError, Outcome};
-use crate::dissect::{Payload, Side};
+use crate::dissect::{Payload, Recognised, Side};
 use crate::wire::{FrameRef, Timestamp, Transport};
 
 /// One conversation, settled. As large as two lines of the cache and no larger: of a million flows all are held at once.
@@ -32,7 +34,7 @@ pub struct Conversation {
     decided: Option<NonZeroU32>,
     claimed: Option<NonZeroU32>,
     ports: [u16; 2],
-    vlan: u16,
+    vlan: OuterVlan,
     /// IP protocol.
     pub transport: Transport,
     /// Tunnel depth of its first packet, 0 outside any tunnel.
@@ -62,11 +64,9 @@ struct Rarities {
     claimed_input: Option<u32>,
     missed: u64,
     folded: u64,
+    /// Flows just like it that it stands for beyond itself.
     alike: u64,
 }
-
-/// The VLAN of a conversation without one: identifiers have 12 bits.
-const NO_VLAN: u16 = u16::MAX;
 
 /// Yes or no, of all packets of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -79,8 +79,9 @@ impl Marks {
     pub const TRUNCATED: Self = Self(2);
     /// Its first bytes were not kept, because the budget for those of all flows was used up.
     pub const UNHELD: Self = Self(4);
-    /// Both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
-    pub const MUTE: Self = Self(8);
+    /// It may have said something. Where this is missing both ends are known to have said nothing: the TCP connection
+    /// was closed right behind its handshake.
+    pub const VOICED: Self = Self(8);
 
     /// These where they hold, or none.
     #[must_use]
@@ -92,18 +93,6 @@ impl Marks {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
-    }
-
-    /// Those of these that stand in `other` too.
-    #[must_use]
-    pub const fn common(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// These without those.
-    #[must_use]
-    pub const fn without(self, those: Self) -> Self {
-        Self(self.0 & !those.0)
     }
 
     const fn has(self, mark: Self) -> bool {
@@ -128,12 +117,12 @@ impl Conversation {
             decided: None,
             claimed: None,
             ports: [originator.port, responder.port],
-            vlan: NO_VLAN,
+            vlan: OuterVlan::new(None),
             transport,
             depth: 0,
             direction_basis: DirectionBasis::First,
             outcome: Outcome::Pending,
-            marks: Marks::default(),
+            marks: Marks::VOICED,
         }
     }
 
@@ -161,12 +150,12 @@ impl Conversation {
     /// Outermost VLAN of its first packet.
     #[must_use]
     pub fn vlan(&self) -> Option<u16> {
-        (self.vlan != NO_VLAN).then_some(self.vlan)
+        self.vlan.get()
     }
 
     /// Sets the outermost VLAN of its first packet.
     pub fn set_vlan(&mut self, vlan: Option<u16>) {
-        self.vlan = vlan.unwrap_or(NO_VLAN);
+        self.vlan = OuterVlan::new(vlan);
     }
 
     /// The frame that decided its outcome (SYN/ACK, RST, ICMP error, first answer), if any.
@@ -177,9 +166,7 @@ impl Conversation {
 
     /// Sets the frame that decided its outcome. Set [`Conversation::first_frame`] before.
     pub fn set_decided(&mut self, frame: Option<FrameRef>) {
-        self.decided = frame.and_then(|frame| NonZeroU32::new(frame.number));
-        let input = self.elsewhere(frame);
-        self.set_rare(input, |rare| &mut rare.decided_input);
+        self.decided = self.number(frame, |rare| &mut rare.decided_input);
     }
 
     /// The frame in which the bytes of its recognised request begin, for flows that state a name.
@@ -190,9 +177,7 @@ impl Conversation {
 
     /// Sets the frame in which it states a name. Set [`Conversation::first_frame`] before.
     pub fn set_claimed(&mut self, frame: Option<FrameRef>) {
-        self.claimed = frame.and_then(|frame| NonZeroU32::new(frame.number));
-        let input = self.elsewhere(frame);
-        self.set_rare(input, |rare| &mut rare.claimed_input);
+        self.claimed = self.number(frame, |rare| &mut rare.claimed_input);
     }
 
     /// The frame in which the certificate of its server ends, where TLS 1.2 or older shows its names.
@@ -240,13 +225,6 @@ impl Conversation {
         self.set_rare(flows, |rare| &mut rare.folded);
     }
 
-    /// Flows just like it that this one stands for beyond itself, in a watch that goes on for long:
-    /// its packets, bytes and tries are then sums. Nothing of them is lost but when each began.
-    #[must_use]
-    pub fn alike(&self) -> u64 {
-        self.rarities.as_ref().map_or(0, |rare| rare.alike)
-    }
-
     /// Whether overlapping segments or fragments contradict each other: at best unresolved.
     #[must_use]
     pub const fn is_ambiguous(&self) -> bool {
@@ -268,13 +246,14 @@ impl Conversation {
     /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.
     #[must_use]
     pub const fn is_mute(&self) -> bool {
-        self.marks.has(Marks::MUTE)
+        !self.marks.has(Marks::VOICED)
     }
 
-    /// How many flows it stands for, itself among them.
+    /// How many flows it stands for, itself among them: more than one in a watch that goes on for long, where its
+    /// packets, bytes and tries are the sums of flows just like it. Nothing of them is lost but when each began.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.alike().saturating_add(1)
+        self.rarities.as_ref().map_or(0, |rare| rare.alike).saturating_add(1)
     }
 
     /// Packets both ways.
@@ -291,31 +270,44 @@ impl Conversation {
         self.tries = self.tries.saturating_add(other.tries);
         self.set_missed(self.missed().saturating_add(other.missed()));
         self.set_folded(self.folded().saturating_add(other.folded()));
-        self.set_rare(self.alike().saturating_add(other.weight()), |rare| &mut rare.alike);
+        let others = self.weight().saturating_sub(1).saturating_add(other.weight());
+        self.set_rare(others, |rare| &mut rare.alike);
     }
 
     /// The same conversation with the ends exchanged: `basis` shows that the responder started it.
     #[must_use]
     pub fn turned(self, basis: DirectionBasis) -> Self {
         let (originator, responder) = (self.responder(), self.originator());
-        let turned = Self {
-            sent: self.received,
-            received: self.sent,
-            payload: Arc::new(turned(&self.payload)),
-            direction_basis: basis,
-            ..self
-        };
+        let mut turned = Self { sent: self.received, received: self.sent, direction_basis: basis, ..self };
+        if let Some(found) = turned.recognised_mut() {
+            found.client = found.client.map(Side::other);
+        }
         turned.between(originator, responder)
     }
 
-    fn frame(&self, number: Option<NonZeroU32>, input: impl FnOnce(&Rarities) -> Option<u32>) -> Option<FrameRef> {
-        let elsewhere = self.rarities.as_deref().and_then(input);
-        Some(FrameRef { input: elsewhere.unwrap_or(self.first_frame.input), number: number?.get() })
+    /// What was recognised in its payload, to be changed for this flow alone.
+    pub fn recognised_mut(&mut self) -> Option<&mut Recognised> {
+        if !matches!(*self.payload, Payload::Recognised(_)) {
+            return None;
+        }
+        match Arc::make_mut(&mut self.payload) {
+            Payload::Recognised(found) => Some(found),
+            Payload::None | Payload::NotCaptured | Payload::NotRecognised => None,
+        }
     }
 
-    /// The input of a frame, where it is not that of the first frame.
-    fn elsewhere(&self, frame: Option<FrameRef>) -> Option<u32> {
-        frame.map(|frame| frame.input).filter(|input| *input != self.first_frame.input)
+    fn frame(&self, number: Option<NonZeroU32>, input: impl FnOnce(&Rarities) -> Option<u32>) -> Option<FrameRef> {
+        near(self.first_frame, number, self.rarities.as_deref().and_then(input))
+    }
+
+    /// The number of a frame, whose input is noted where it is not that of the first frame.
+    fn number(
+        &mut self,
+        frame: Option<FrameRef>,
+        input: impl FnOnce(&mut Rarities) -> &mut Option<u32>,
+    ) -> Option<NonZeroU32> {
+        self.set_rare(frame.and_then(|frame| elsewhere(self.first_frame, frame)), input);
+        NonZeroU32::new(frame?.number)
     }
 
     /// Sets what few have; nothing is kept for it where it is what all others have.
@@ -354,15 +346,4 @@ impl Addresses {
             Self::Others(others) => others.1,
         }
     }
-}
-
-fn turned(payload: &Payload) -> Payload {
-    let mut turned = payload.clone();
-    if let Payload::Recognised(found) = &mut turned {
-        found.client = found.client.map(|side| match side {
-            Side::Originator => Side::Responder,
-            Side::Responder => Side::Originator,
-        });
-    }
-    turned
 }

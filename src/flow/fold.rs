@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Conversation, DirectionBasis, Endpoint, Marks, Outcome};
+use super::{Conversation, DirectionBasis, Endpoint, Outcome};
 use crate::dissect::Payload;
 use crate::wire::Transport;
 
@@ -117,9 +117,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     sum.direction_basis = weaker(sum.direction_basis, flow.direction_basis);
     sum.tries = sum.tries.saturating_add(flow.tries);
     sum.set_folded(sum.folded().saturating_add(flow.folded()).saturating_add(flow.weight()));
-    // It is mute where all of it is, and anything else where any of it is.
-    let mute = sum.marks.common(flow.marks).common(Marks::MUTE);
-    sum.marks = sum.marks.and(flow.marks).without(Marks::MUTE).and(mute);
+    sum.marks = sum.marks.and(flow.marks);
     sum.set_missed(sum.missed().saturating_add(flow.missed()));
     if *flow.payload != Payload::None {
         sum.payload = Arc::clone(&flow.payload);

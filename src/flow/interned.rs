@@ -124,7 +124,7 @@ impl Interned {
 
 fn told((found, client): &Found, originator: End) -> Payload {
     let side = |end| if end == originator { Side::Originator } else { Side::Responder };
-    Payload::Recognised(Box::new(Recognised { client: client.map(side), ..found.clone() }))
+    Payload::Recognised(Recognised { client: client.map(side), ..found.clone() })
 }
 
 trait HashEntry {

@@ -13,6 +13,7 @@ use super::packet::Packet;
 use super::places::Places;
 use super::prefix::Log;
 use super::seen::Seen;
+use super::terms::OuterVlan;
 use crate::wire::{FrameRef, PlainTcp, TcpFlags, Timestamp};
 
 /// What only some runs need.
@@ -65,16 +66,13 @@ pub(super) struct Run<A> {
     pub(super) seen: Seen,
     /// Opening SYNs.
     pub(super) syns: u16,
-    vlan: u16,
+    vlan: OuterVlan,
     pub(super) depth: u8,
     /// Its opening SYN carried payload (RFC 7413): then no copy of it is the same packet for certain.
     pub(super) opened_with_payload: bool,
     /// There is, or was, another run of its key.
     pub(super) is_again: bool,
 }
-
-/// The VLAN of a record without one: identifiers have 12 bits.
-const NO_VLAN: u16 = u16::MAX;
 
 impl<A: Address> Run<A> {
     /// A run that begins with `packet`, which is yet to be added.
@@ -105,7 +103,7 @@ impl<A: Address> Run<A> {
             verdict: Verdict::OPEN,
             seen,
             syns: 0,
-            vlan: packet.vlan.unwrap_or(NO_VLAN),
+            vlan: OuterVlan::new(packet.vlan),
             depth: packet.depth,
             opened_with_payload: packet.syn().is_some() && packet.payload_length > 0,
             is_again: false,
@@ -115,7 +113,7 @@ impl<A: Address> Run<A> {
     /// A number that nobody needs, read from where [`Run::add`] will read and write.
     #[inline]
     pub(super) fn glance(&self) -> u64 {
-        u64::from(self.last.nanoseconds() < 0) ^ u64::from(self.key.has_port(0)) ^ u64::from(self.vlan)
+        u64::from(self.last.nanoseconds() < 0) ^ u64::from(self.key.has_port(0)) ^ u64::from(self.depth)
     }
 
     /// The same of what its log holds, which lies elsewhere.
@@ -156,7 +154,7 @@ impl<A: Address> Run<A> {
 
     /// Outermost VLAN of its first packet.
     pub(super) fn vlan(&self) -> Option<u16> {
-        (self.vlan != NO_VLAN).then_some(self.vlan)
+        self.vlan.get()
     }
 
     /// Packets both ways.

@@ -245,7 +245,7 @@ fn marks_of<A: Address>(run: &Run<A>) -> Marks {
     let unheld = run.verdict == Verdict::OPEN && run.seen.any(Seen::NOT_HELD);
     let ambiguous = Marks::AMBIGUOUS.when(run.seen.any(Seen::AMBIGUOUS));
     let truncated = Marks::TRUNCATED.when(run.seen.any(Seen::TRUNCATED));
-    ambiguous.and(truncated).and(Marks::UNHELD.when(unheld)).and(Marks::MUTE.when(run.is_mute()))
+    ambiguous.and(truncated).and(Marks::UNHELD.when(unheld)).and(Marks::VOICED.when(!run.is_mute()))
 }
 
 fn tries_of<A: Address>(run: &Run<A>, originator: End, outcome: Outcome) -> u32 {

@@ -13,6 +13,22 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+/// The outermost VLAN of a packet, if it has one, in two bytes: identifiers have 12 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OuterVlan(u16);
+
+impl OuterVlan {
+    const NONE: u16 = u16::MAX;
+
+    pub(super) fn new(vlan: Option<u16>) -> Self {
+        Self(vlan.unwrap_or(Self::NONE))
+    }
+
+    pub(super) fn get(self) -> Option<u16> {
+        (self.0 != Self::NONE).then_some(self.0)
+    }
+}
+
 /// How we know who started a flow, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DirectionBasis {

@@ -296,7 +296,7 @@ mod tests {
         let end = |address: &str, port| Endpoint { address: address.parse().unwrap(), port };
         let claims = vec![Claim { source: ClaimSource::Sni, name: name.to_owned() }];
         let payload = Recognised { application: Some(Application::Https), claims, ..Recognised::default() };
-        let payload = Arc::new(Payload::Recognised(Box::new(payload)));
+        let payload = Arc::new(Payload::Recognised(payload));
         let mut flow = Conversation::new(end("10.0.0.1", 50_000), end("10.0.0.2", 443), Transport::TCP, payload);
         flow.direction_basis = DirectionBasis::Syn;
         flow.outcome = Outcome::Established;

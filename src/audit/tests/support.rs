@@ -191,7 +191,7 @@ fn flow(words: &[&str], number: u32) -> Conversation {
         Marks::AMBIGUOUS.when(words.contains(&"ambiguous")),
         Marks::TRUNCATED.when(words.contains(&"cut-short")),
         Marks::UNHELD.when(words.contains(&"unheld")),
-        Marks::MUTE.when(bytes == 0 && !words.contains(&"unsaid")),
+        Marks::VOICED.when(bytes > 0 || words.contains(&"unsaid")),
     ];
     let mut flow = Conversation::new(originator, responder, transport, Arc::new(payload));
     flow.direction_basis = if outcome == Outcome::Midstream { DirectionBasis::Port } else { basis };
@@ -225,12 +225,12 @@ fn payload(words: &[&str]) -> Payload {
     let claims = sources
         .iter()
         .filter_map(|(key, source)| option(key).map(|name| Claim { source: *source, name: name.to_owned() }));
-    Payload::Recognised(Box::new(Recognised {
+    Payload::Recognised(Recognised {
         application: Some(Application::from_name(application).unwrap()),
         claims: claims.collect(),
         interfaces: option("bind=").map(|accepted| ("0b1c2170".to_owned(), accepted == "yes")).into_iter().collect(),
         ..Recognised::default()
-    }))
+    })
 }
 
 fn binding(words: &[&str], number: u32) -> Binding {

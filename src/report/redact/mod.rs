@@ -10,7 +10,6 @@ mod walk;
 pub use key::Key;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use data_encoding::BASE64;
 
@@ -69,9 +68,7 @@ pub fn observation(key: &Key, seen: &Observation) -> Observation {
     let hide = |flow: &Conversation| {
         let mut flow = flow.clone().between(hidden(flow.originator()), hidden(flow.responder()));
         flow.set_icmp(None);
-        if matches!(&*flow.payload, Payload::Recognised(found) if !found.claims.is_empty())
-            && let Payload::Recognised(found) = Arc::make_mut(&mut flow.payload)
-        {
+        if let Some(found) = flow.recognised_mut() {
             found.claims.iter_mut().for_each(|claim| claim.name = hider.name(&claim.name));
         }
         flow
