@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
@@ -90,7 +91,7 @@ fn of_row(rows: &Rows<'_>, id: RowId, row: &Row, result: &RowResult) -> Found {
     let flows = concerned(rows, id, &indices, result.status);
     let summary = words::row_summary(result);
     let head = Head { kind: result.status.name(), severity: row.severity, row: &row.id, key: "", summary };
-    let finding = finding(rows, head, result.reason.clone(), &flows);
+    let finding = finding(rows, head, result.reason.clone(), flows.iter().copied());
     let next = steps(rows, id, &indices, result, &finding.id);
     Found { finding, flows: places(rows, &flows), next }
 }
@@ -101,7 +102,7 @@ fn of_atom(rows: &Rows<'_>, id: RowId, index: u16, row: &Row, atom: &AtomResult)
     let severity = row.severity.min(OPTIONAL_BLOCKED);
     let head = Head { kind: atom.status.name(), severity, row: &row.id, key: &atom.service, summary };
     let detail = flows.iter().rev().find(|flow| flow.outcome.is_blocked()).map(|flow| words::block(flow));
-    let finding = finding(rows, head, detail.unwrap_or_default(), &flows);
+    let finding = finding(rows, head, detail.unwrap_or_default(), flows.iter().copied());
     let next = requests(rows, id, &[index], &finding.id);
     Found { finding, flows: places(rows, &flows), next }
 }
@@ -119,19 +120,18 @@ fn concerned<'audit>(rows: &Rows<'audit>, id: RowId, atoms: &[u16], status: RowS
 
 fn of_group(rows: &Rows<'_>, group: Group<'_>) -> Found {
     let key = &group.key;
-    let flows = &group.flows;
-    let open = flows.iter().any(|flow| flow.outcome.is_open());
+    let open = group.flows().any(|flow| flow.outcome.is_open());
     let weight = WEIGHTS.iter().find(|(verdict, through, _)| *verdict == key.verdict && *through == open);
-    let heard = flows.iter().all(|flow| is_to_many(flow) && !super::is_icmp(flow.transport));
+    let heard = group.flows().all(|flow| is_to_many(flow) && !super::is_icmp(flow.transport));
     let severity = if heard { Severity::Low } else { weight.map_or(Severity::High, |(_, _, severity)| *severity) };
     let row = key.row.and_then(|row| rows.matrix().row(row)).map(|row| row.id.clone());
     let stable = words::group_key(key);
     let summary = words::group_summary(&group);
     let head =
         Head { kind: key.verdict.name(), severity, row: row.as_deref().unwrap_or_default(), key: &stable, summary };
-    let first = group.flows.first();
-    let detail = first.map(|flow| rows.judge.one(flow, Pen::Writes).reason().to_owned()).unwrap_or_default();
-    let finding = finding(rows, head, detail, flows);
+    let detail =
+        group.flows().next().map(|flow| rows.judge.one(flow, Pen::Writes).reason().to_owned()).unwrap_or_default();
+    let finding = finding(rows, head, detail, group.flows());
     let (text, rule) = (words::settle_group(&group), super::next::rule(rows.matrix(), &group));
     let next = vec![NextStep { finding: finding.id.clone(), text, rule, ..NextStep::default() }];
     Found { finding, flows: group.places, next }
@@ -157,7 +157,7 @@ fn of_waivers(rows: &Rows<'_>, judged: &PerFlow<Judgement>) -> Vec<Found> {
             let summary = words::expired_waiver(&waiver.text, &until);
             let head = Head { kind: "expired-waiver", severity: EXPIRED_WAIVER, row: "", key: &waiver.text, summary };
             let detail = words::waived(&waiver.reason, &waiver.owner);
-            let finding = finding(rows, head, detail, &flows);
+            let finding = finding(rows, head, detail, flows.iter().copied());
             let text = words::renew_waiver(&waiver.text, &waiver.owner);
             let next = vec![NextStep { finding: finding.id.clone(), text, ..NextStep::default() }];
             Found { finding, flows: places(rows, &flows), next }
@@ -176,7 +176,7 @@ fn of_races(rows: &Rows<'_>) -> Vec<Found> {
         let key = format!("{} {}", race.client, race.name);
         let summary = words::race_summary(race);
         let head = Head { kind: "dns-race", severity: DNS_RACE, row: "", key: &key, summary };
-        let mut finding = finding(rows, head, words::race_detail(), &[]);
+        let mut finding = finding(rows, head, words::race_detail(), iter::empty());
         let frames = [Some(race.question), race.answer].into_iter().flatten();
         finding.evidence = evidence::frames_of(rows.observation, frames);
         finding.first = Some(time::text(race.asked));
@@ -199,8 +199,12 @@ fn of_misleading(rows: &Rows<'_>) -> Vec<Found> {
         let key = format!("{server} {client} {elsewhere}");
         let summary = words::elsewhere_summary(server, client, elsewhere);
         let head = Head { kind: "announced-elsewhere", severity: ANNOUNCED_ELSEWHERE, row: "", key: &key, summary };
-        let mut finding =
-            finding(rows, head, words::elsewhere_detail(announced.iter().map(|it| it.interface.as_str())), &[]);
+        let mut finding = finding(
+            rows,
+            head,
+            words::elsewhere_detail(announced.iter().map(|it| it.interface.as_str())),
+            iter::empty(),
+        );
         finding.evidence = evidence::frames_of(rows.observation, announced.iter().map(|it| it.frame));
         finding.first = announced.iter().map(|it| it.at).min().map(time::text);
         finding.last = announced.iter().map(|it| it.at).max().map(time::text);
@@ -218,10 +222,15 @@ struct Head<'head> {
     summary: String,
 }
 
-fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversation]) -> Finding {
+fn finding<'flow>(
+    rows: &Rows<'_>,
+    head: Head<'_>,
+    detail: String,
+    flows: impl Iterator<Item = &'flow Conversation> + Clone,
+) -> Finding {
     // All in one go: a group may hold half a million flows.
     let (mut weight, mut packets, mut span) = (0u64, 0u64, None);
-    for flow in flows {
+    for flow in flows.clone() {
         weight = weight.saturating_add(flow.weight());
         packets = packets.saturating_add(flow.packets());
         let (first, last) = span.unwrap_or((flow.first, flow.last));
@@ -239,7 +248,7 @@ fn finding(rows: &Rows<'_>, head: Head<'_>, detail: String, flows: &[&Conversati
         packets,
         first: first.map(time::text),
         last: last.map(time::text),
-        evidence: evidence::of(rows.observation, flows.iter().copied()),
+        evidence: evidence::of(rows.observation, flows),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::matrix::RowId;
 use crate::wire::Transport;
 
 /// From this many ports or hosts on, they are told as "many".
-const MANY: u32 = 8;
+const MANY: usize = 8;
 
 /// What the flows of a group have in common; `None` stands for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,26 +64,32 @@ fn of_address(address: Option<IpAddr>) -> u128 {
 #[derive(Debug)]
 pub(super) struct Group<'audit> {
     pub(super) key: Key,
-    /// In order of first packet.
-    pub(super) flows: Vec<&'audit Conversation>,
-    /// Where they stand in the observation.
+    /// Where they stand in the observation, in order.
     pub(super) places: Vec<u32>,
+    /// Every flow of the observation.
+    all: &'audit [Conversation],
 }
 
-impl Group<'_> {
+impl<'audit> Group<'audit> {
+    /// In order of first packet.
+    pub(super) fn flows(&self) -> impl Iterator<Item = &'audit Conversation> + Clone {
+        let all = self.all;
+        self.places.iter().filter_map(move |place| all.get(usize::try_from(*place).ok()?))
+    }
+
     /// Distinct destination ports.
     pub(super) fn ports(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.responder().port))
+        distinct(self.flows().map(|flow| flow.responder().port))
     }
 
     /// Distinct responders.
     pub(super) fn responders(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.responder().address))
+        distinct(self.flows().map(|flow| flow.responder().address))
     }
 
     /// Distinct originators.
     pub(super) fn originators(&self) -> usize {
-        distinct(self.flows.iter().map(|flow| flow.originator().address))
+        distinct(self.flows().map(|flow| flow.originator().address))
     }
 }
 
@@ -97,11 +103,7 @@ pub(super) fn group<'audit>(flows: &'audit [Conversation], judged: &'audit PerFl
     groups.collapse(Many::PORTS.and(Many::WAYS));
     groups.collapse(Many::RESPONDERS.and(Many::WAYS));
     groups.collapse(Many::ORIGINATORS);
-    let whole = |chain: &Chain| {
-        let places = groups.places(*chain);
-        let flows = places.iter().filter_map(|place| flows.get(usize::try_from(*place).ok()?)).collect();
-        Some(Group { key: groups.keys.of(chain)?, flows, places })
-    };
+    let whole = |chain: &Chain| Some(Group { key: groups.keys.of(chain)?, places: groups.places(*chain), all: flows });
     let mut groups: Vec<Group<'audit>> = groups.chains.iter().filter_map(whole).collect();
     groups.sort_unstable_by_key(|group| group.key);
     groups
@@ -149,7 +151,7 @@ impl<'audit> Groups<'audit> {
         let mut chains = Vec::with_capacity(told.clone().count());
         chains.extend(told.map(single));
         let mut groups = Self { keys, chains, next: vec![END; keys.flows.len()] };
-        groups.join(|key| Key { probes: false, ..key }, 1, Many::NOTHING);
+        groups.join(|key| Key { probes: false, ..key }, 2, Many::NOTHING);
         groups
     }
 
@@ -159,27 +161,49 @@ impl<'audit> Groups<'audit> {
     }
 
     /// The chains with the same `wider` key, where there are at least so many, become one, in which that stands for many.
-    fn join(&mut self, wider: impl Fn(Key) -> Key, least: u32, many: Many) {
-        let classes = Classes::new(&self.chains, |chain| self.keys.of(chain).map(&wider));
-        let mut whole = vec![END; classes.sizes.len()];
-        // They move up, since a second list of them would take as much as all else here.
-        let mut kept = 0usize;
-        for (place, class) in classes.of.iter().enumerate() {
-            let Some(mut chain) = self.chains.get(place).copied() else { break };
-            if let Some(known) = whole.get_mut(*class as usize).filter(|_| classes.size(*class) >= least) {
-                if let Some(known) = self.chains.get_mut(*known as usize) {
-                    known.append(chain, &mut self.next);
-                    continue;
-                }
-                *known = number(kept);
-                chain.many = chain.many.and(many);
+    fn join(&mut self, wider: impl Fn(Key) -> Key, least: usize, many: Many) {
+        let key = |chain: &Chain| self.keys.of(chain).map(&wider);
+        let random = foldhash::fast::RandomState::default();
+        // The hash in the upper half of a word, the place in the lower: words are sorted without a branch, and where
+        // they are sorted they lie together, while a table would be waited for at each step.
+        let word = |(chain, place): (&Chain, u64)| random.hash_one(key(chain)) & UPPER | place;
+        let mut words: Vec<u64> = self.chains.iter().zip(0..).map(word).collect();
+        words.sort_unstable();
+        for alike in words.chunk_by(|one, next| one & UPPER == next & UPPER).filter(|alike| alike.len() >= least) {
+            let mut left = self.unite(alike, &wider, least, many);
+            while !left.is_empty() {
+                left = self.unite(&left, &wider, least, many);
             }
-            if let Some(free) = self.chains.get_mut(kept) {
-                *free = chain;
-            }
-            kept = kept.saturating_add(1);
         }
-        self.chains.truncate(kept);
+        self.chains.retain(|chain| chain.first != GONE.first);
+    }
+
+    /// Makes one of the chains with the key of the first of these, in its place, where they are enough. Gives those with
+    /// another key: few different keys share a hash.
+    fn unite(&mut self, words: &[u64], wider: &impl Fn(Key) -> Key, least: usize, many: Many) -> Vec<u64> {
+        let keys = self.keys;
+        let key = |chain: &Chain| keys.of(chain).map(wider);
+        let Some((first, mut whole)) = words.first().and_then(|word| Some((*word, *self.chains.get(place(*word))?)))
+        else {
+            return Vec::new();
+        };
+        let own = key(&whole);
+        let is_another = |word: &&u64| self.chains.get(place(**word)).and_then(key) != own;
+        let others: Vec<u64> = words.iter().filter(is_another).copied().collect();
+        if words.len().saturating_sub(others.len()) < least {
+            return others;
+        }
+        whole.many = whole.many.and(many);
+        for word in words.iter().skip(1) {
+            let Some(chain) = self.chains.get_mut(place(*word)) else { continue };
+            if others.is_empty() || key(chain) == own {
+                whole.append(std::mem::replace(chain, GONE), &mut self.next);
+            }
+        }
+        if let Some(chain) = self.chains.get_mut(place(first)) {
+            *chain = whole;
+        }
+        others
     }
 
     /// The places of a chain, in the order of the observation.
@@ -203,6 +227,17 @@ struct Chain {
 
 /// Behind the last place of a chain.
 const END: u32 = u32::MAX;
+/// What is left of a chain that another took in.
+const GONE: Chain = Chain { first: END, last: END, many: Many::NOTHING, probes: false };
+/// The lower half of a word.
+const LOWER: u64 = u32::MAX as u64;
+/// The upper half; in tests so little of it that different keys share a hash.
+const UPPER: u64 = if cfg!(test) { 3 << 62 } else { !LOWER };
+
+/// The place in the lower half of a word.
+fn place(word: u64) -> usize {
+    usize::try_from(word & LOWER).unwrap_or(usize::MAX)
+}
 
 impl Chain {
     /// Takes in another chain, whose flows come first where they carried payload and these did not.
@@ -243,64 +278,6 @@ impl Many {
             ..key
         }
     }
-}
-
-/// Chains by key: those of one class have the same.
-struct Classes {
-    /// For each chain its class.
-    of: Vec<u32>,
-    /// How many each class has.
-    sizes: Vec<u32>,
-}
-
-impl Classes {
-    fn new(all: &[Chain], key: impl Fn(&Chain) -> Option<Key>) -> Self {
-        let random = foldhash::fast::RandomState::default();
-        let hash = |one| u32::try_from(random.hash_one(key(one)) >> 32).unwrap_or_default();
-        let mut hashed: Vec<(u32, u32)> = all.iter().map(hash).zip(0..).collect();
-        // What is sorted lies together, where a table would be waited for at each step.
-        hashed.sort_unstable();
-        let alike = || hashed.chunk_by(|one, next| one.0 == next.0);
-        // Few different keys share a hash.
-        let most = alike().count().saturating_mul(129) / 128;
-        let mut classes = Self { of: vec![0; all.len()], sizes: Vec::with_capacity(most) };
-        for alike in alike() {
-            let from = classes.sizes.len();
-            if let [(_, place)] = alike {
-                classes.put(*place, from);
-                continue;
-            }
-            let mut keys = Vec::new();
-            for (_, place) in alike {
-                let own = all.get(*place as usize).and_then(&key);
-                let class = keys.iter().position(|key| *key == own).unwrap_or_else(|| {
-                    keys.push(own);
-                    keys.len().saturating_sub(1)
-                });
-                classes.put(*place, from.saturating_add(class));
-            }
-        }
-        classes
-    }
-
-    fn put(&mut self, place: u32, class: usize) {
-        if let Some(of) = self.of.get_mut(place as usize) {
-            *of = number(class);
-        }
-        match self.sizes.get_mut(class) {
-            Some(size) => *size = size.saturating_add(1),
-            None => self.sizes.push(1),
-        }
-    }
-
-    fn size(&self, class: u32) -> u32 {
-        self.sizes.get(class as usize).copied().unwrap_or_default()
-    }
-}
-
-/// A number of flows or groups, of which there are fewer than flows.
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(END)
 }
 
 fn key(flow: &Conversation, verdict: &FlowVerdict) -> Key {
@@ -351,7 +328,7 @@ mod tests {
         for many in [Many::PORTS.and(Many::WAYS), Many::RESPONDERS.and(Many::WAYS), Many::ORIGINATORS] {
             let mut families: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
             groups.keys().for_each(|key| families.entry(many.of(*key)).or_default().push(*key));
-            for (wider, members) in families.into_iter().filter(|(_, members)| members.len() >= MANY as usize) {
+            for (wider, members) in families.into_iter().filter(|(_, members)| members.len() >= MANY) {
                 let all = members.iter().flat_map(|key| groups.remove(key).unwrap()).collect();
                 groups.insert(wider, all);
             }

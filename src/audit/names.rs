@@ -235,6 +235,10 @@ impl<'audit> Names<'audit> {
 impl<'audit> Borne<'audit> {
     /// Every name borne or claimed, sorted.
     pub(super) fn names(&self) -> Vec<&'audit str> {
+        // As of nearly every flow.
+        if self.is_nameless() && self.declared.is_empty() {
+            return Vec::new();
+        }
         let known = self.bound.iter().chain(&self.pushed_out);
         let bound = known.map(|binding| binding.name.as_str()).chain(self.declared.iter().copied());
         let stated = self.claims.iter().chain(&self.rivals).map(|claim| claim.name.as_str());

@@ -317,5 +317,6 @@ fn fitting<'m>(
         service && !matches!(payload::compare(case.flow, atom), Bytes::Contradict(_))
     };
     let rows = (0u32..).map(RowId).zip(&matrix.rows);
-    rows.filter(move |(_, row)| test(row) && row.atoms.iter().any(agrees)).map(|(id, _)| id)
+    // Most rows are of another service, which is asked in no time.
+    rows.filter(move |(_, row)| row.atoms.iter().any(agrees) && test(row)).map(|(id, _)| id)
 }

@@ -125,7 +125,7 @@ fn row_rule(matrix: &Matrix, group: &Group<'_>, originator: IpAddr, responder: I
     let ends = [originator, responder].map(|address| End::of(matrix, address));
     let [from, to] = &ends;
     let service = words::service(group.key.transport, port);
-    let mut spoken = group.flows.iter().filter_map(|flow| payload::application(flow));
+    let mut spoken = group.flows().filter_map(payload::application);
     let application = spoken.next().map_or("any", crate::dissect::Application::name);
     let fresh: Vec<&End> = ends.iter().filter(|end| end.fresh).collect();
     // A pack declares every role that its rows name; the same role of another pack is the same role.
