@@ -158,6 +158,12 @@ impl Log {
         *self.segments.of(End::Low) > 0 || *self.segments.of(End::High) > 0
     }
 
+    /// A number that nobody needs. Nothing is decided by it, so that nobody waits for it.
+    #[inline]
+    pub(super) const fn glance(&self) -> u8 {
+        *self.segments.of(End::Low) ^ *self.segments.of(End::High)
+    }
+
     /// Bytes of memory that it holds.
     pub(super) fn cost(&self) -> usize {
         if self.arrivals.is_empty() { 0 } else { LOG_COST.saturating_add(self.arrivals.allocated()) }

@@ -110,16 +110,16 @@ impl<A: Address> Run<A> {
         }
     }
 
-    /// A number that nobody needs, read from where [`Run::add`] will read and write.
+    /// A number that nobody needs, read from both lines of the cache where [`Run::add`] will read and write.
     #[inline]
     pub(super) fn glance(&self) -> u64 {
-        u64::from(self.last.nanoseconds() < 0) ^ u64::from(self.key.has_port(0)) ^ u64::from(self.depth)
+        self.last.nanoseconds().cast_unsigned() ^ u64::from(self.depth)
     }
 
     /// The same of what its log holds, which lies elsewhere.
     #[inline]
-    pub(super) fn glance_at_log(&self) -> bool {
-        self.detail.as_ref().and_then(|detail| detail.log.as_ref()).is_some_and(Log::has_payload)
+    pub(super) fn glance_at_log(&self) -> u8 {
+        self.detail.as_ref().and_then(|detail| detail.log.as_ref()).map_or(0, Log::glance)
     }
 
     /// The end that sent the first packet.

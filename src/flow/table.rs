@@ -85,7 +85,7 @@ impl<A: Address> Table<A> {
         }
         let runs = positions.iter().filter_map(|position| at(&self.runs, *position));
         std::hint::black_box(runs.clone().fold(0, |all, run| all ^ run.glance()));
-        std::hint::black_box(runs.fold(false, |all, run| all ^ run.glance_at_log()));
+        std::hint::black_box(runs.fold(0, |all, run| all ^ run.glance_at_log()));
     }
 
     /// Counts a packet of `key`; says whether it opened a run.
