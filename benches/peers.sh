@@ -69,10 +69,10 @@ pair() {
     "$(awk '{r[NR] = $1} END {printf "%.3f to %.3f", r[1], r[NR]}' "$out/sorted")" "$bar"
 }
 
-# peak WHAT BAR WORKLOAD: peak resident memory in MiB.
+# peak WHAT BAR CAPTURE: peak resident memory in millions of bytes.
 peak() {
   local said
-  said=$(benches/memory.sh "$3" "${full}MB") || { echo "$1: left out" >&2; return; }
+  said=$(benches/memory.sh "$3") || { echo "$1: left out" >&2; return; }
   awk -v what="$1" -v bar="$2" '/ peak / {
     sub(/^.* peak /, ""); printf "| %s | %d | | %s | %s |\n", what, $1, bar, $1 + 0 <= bar ? "met" : "missed" }' <<<"$said"
 }
@@ -97,5 +97,5 @@ pair "W1, $slice MB: ndpiReader" "" "$w1_slice" ndpiReader -q -d -i "$w1_slice"
 pair "W1: libpcap, etherparse and a HashMap" 0.333 "$w1" "$other/plain" "$w1"
 pair "W2: libpcap, etherparse and a HashMap" 0.2 "$w2" "$other/plain" "$w2"
 pair "W3, pcapng: the same packets as pcap" 1.1 "$w3" "$audit" audit "$w1" --site benches/site.toml
-peak "peak memory, W1, MiB" 48 W1
-peak "peak memory, W2 (1 M flows), MiB" 180 W2
+peak "peak memory, W1, MB" 48 "$w1"
+peak "peak memory, W2 (1 M flows), MB" 180 "$w2"
