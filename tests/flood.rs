@@ -17,14 +17,14 @@ mod flood {
 
     const FLOWS: u32 = 20_000;
 
-    /// Every flow from another source, to one of 7,500 addresses and one of 40,000 ports: too many of
+    /// Every flow from another source, to one of 7,500 addresses and one of so many ports: with 40,000, too many of
     /// each for one scan, sweep or service to explain.
-    fn capture() -> Vec<u8> {
+    fn capture(ports: u32) -> Vec<u8> {
         let mut forged = Forged::default();
         for number in 0..FLOWS {
             let [_, a, b, c] = (number * 7).to_be_bytes();
             let [_, _, d, e] = (number % 7500).to_be_bytes();
-            let port = u16::try_from(number % 40_000).unwrap() + 1000;
+            let port = u16::try_from(number % ports).unwrap() + 1000;
             forged.segment((([10, a, b, c], 50_000), ([172, 16, d, e], port)), (number, 0), 2, &[]);
         }
         // One that works, and a question that nobody answers: a flood is never all there is.
@@ -38,7 +38,7 @@ mod flood {
         let room = tempfile::tempdir().unwrap();
         let at = |name: &str| room.path().join(name);
         let site = "[site]\nvantage='ams-server'\nwindow='0s'\n[roles]\nams-server='172.16.0.1'\n";
-        fs::write(at("flood.pcap"), capture()).unwrap();
+        fs::write(at("flood.pcap"), capture(40_000)).unwrap();
         fs::write(at("site.toml"), site).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowaudit"));
         command.current_dir(&room).args(["audit", "flood.pcap", "-s", "site.toml", "--width", "100"]);
@@ -71,5 +71,34 @@ mod flood {
         }
         let cases = fs::read_to_string(at("junit")).unwrap();
         assert!(cases.starts_with("<?xml") && cases.trim_end().ends_with("</testsuites>"));
+    }
+
+    /// Beyond the budget of flows what is told is who, not that; and a bundle says with which budget it was made.
+    #[test]
+    fn a_bounded_audit_counts_every_flow() {
+        let room = tempfile::tempdir().unwrap();
+        let at = |name: &str| room.path().join(name);
+        fs::write(at("flood.pcap"), capture(400)).unwrap();
+        let run = |words: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_flowaudit"));
+            let output = command.current_dir(&room).args(words).output().unwrap();
+            (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+        };
+        let audit = |form: &str, more: &[&str]| {
+            let role = ["--role", "ams-server=172.16.0.1", "--vantage", "ams-server", "--json", form];
+            let (code, said) = run(&[&["audit", "flood.pcap"], &role[..], more].concat());
+            assert_eq!(code, Some(1), "{said}");
+            (serde_json::from_slice::<Value>(&fs::read(at(form)).unwrap()).unwrap(), said)
+        };
+        let ((whole, _), (bounded, said)) =
+            (audit("whole", &[]), audit("bounded", &["--max-flows", "1000", "--evidence", "bundle"]));
+        assert_eq!(whole["totals"], bounded["totals"]);
+        assert!(whole["quality"]["folded"] == 0 && bounded["quality"]["folded"].as_u64() > Some(15_000));
+        assert!(said.contains("were folded because the flow budget (--max-flows) was reached."), "{said}");
+        let log = fs::read_to_string(at("bundle/flows.csv")).unwrap();
+        assert!(log.lines().count() < 3000, "{} lines tell of 1000 flows and of kinds of flows", log.lines().count());
+        assert_eq!(run(&["verify", "bundle", "--inputs", "."]).0, Some(0));
+        let (code, said) = run(&["audit", "flood.pcap", "--max-flows", "99"]);
+        assert!(code == Some(2) && said.contains("99 is not in 100..=10000000"), "{said}");
     }
 }

@@ -59,7 +59,7 @@ struct Flows {
 
 impl Flows {
     fn add(&mut self, flow: &Conversation) {
-        self.number = self.number.saturating_add(flow.folded()).saturating_add(flow.weight());
+        self.number = self.number.saturating_add(flow.weight());
         self.first_frame.get_or_insert(flow.first_frame);
         let (first, last) = self.span.unwrap_or((flow.first, flow.last));
         self.span = Some((first.min(flow.first), last.max(flow.last)));

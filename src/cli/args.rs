@@ -13,6 +13,7 @@ use super::sandbox::SandboxArguments;
 use super::verify::{self, VerifyArguments};
 #[cfg(all(feature = "live", unix))]
 use super::watch::{self, RunnerArguments, WatchArguments};
+use crate::ledger::MAX_FLOWS;
 use crate::matrix::Severity;
 
 /// Holds captured traffic against a documented matrix of allowed flows.
@@ -79,6 +80,10 @@ pub struct AuditArguments {
     /// Gravity from which a finding makes the exit code 1
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
     pub fail_on: Gravity,
+    /// Flows held one by one, 128 bytes each; when there are more, those of least use are counted with those just
+    /// like them: every sum stays exact, and the report says how many
+    #[arg(long, value_name = "N", default_value_t = MAX_FLOWS, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub max_flows: u32,
     /// Threads to use; the result is the same for any number
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

@@ -138,7 +138,8 @@ pub fn observe(arguments: &AuditArguments, inputs: &Inputs) -> Result<Observatio
         captures.notes().iter().for_each(|note| exit::say(&format!("note: {note}")));
     }
     let (read, progress) = (captures.progress(), Progress::new(captures.total_bytes(), arguments.look.quiet));
-    let mut ledger = Ledger::new(ledger::Options { several_taps: false, ..ledger::Options::default() });
+    let max_flows = usize::try_from(arguments.max_flows).unwrap_or(usize::MAX);
+    let mut ledger = Ledger::new(ledger::Options { max_flows, several_taps: false, ..ledger::Options::default() });
     let mut batches = 0u64;
     while let Some(batch) = captures.batch().map_err(unreadable)? {
         if batch.has_several_taps() {

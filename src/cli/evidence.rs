@@ -16,7 +16,7 @@ use super::exit::Failure;
 use super::packets;
 use crate::audit::{Audit, Judged};
 use crate::capture::Inputs;
-use crate::ledger::{Input, Observation};
+use crate::ledger::{Input, MAX_FLOWS, Observation};
 use crate::matrix::{Matrix, Site, shipped};
 use crate::report::bundle::{Builder, Digest, InputSubject, PackMember, Predicate, SecretKey, SiteMember};
 use crate::report::flows::{self, Form};
@@ -200,6 +200,7 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
         from,
         to,
         fail_on: _,
+        max_flows,
         sandbox: _,
         threads: _,
         flows: _,
@@ -220,6 +221,9 @@ fn command(arguments: &AuditArguments) -> Vec<String> {
     filter.iter().for_each(|filter| add("--filter", filter.clone()));
     from.iter().for_each(|time| add("--from", time.to_string()));
     to.iter().for_each(|time| add("--to", time.to_string()));
+    if *max_flows != MAX_FLOWS {
+        add("--max-flows", max_flows.to_string());
+    }
     if *no_baseline {
         words.push("--no-baseline".to_owned());
     }

@@ -249,11 +249,16 @@ impl Conversation {
         !self.marks.has(Marks::VOICED)
     }
 
-    /// How many flows it stands for, itself among them: more than one in a watch that goes on for long, where its
-    /// packets, bytes and tries are the sums of flows just like it. Nothing of them is lost but when each began.
+    /// How many flows it stands for, itself among them: those that were folded into it, and in a watch that goes on
+    /// for long those just like it, of which nothing is lost but when each began. Packets, bytes and tries are the sums
+    /// of all.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.rarities.as_ref().map_or(0, |rare| rare.alike).saturating_add(1)
+        self.alike().saturating_add(self.folded()).saturating_add(1)
+    }
+
+    fn alike(&self) -> u64 {
+        self.rarities.as_ref().map_or(0, |rare| rare.alike)
     }
 
     /// Packets both ways.
@@ -270,8 +275,8 @@ impl Conversation {
         self.tries = self.tries.saturating_add(other.tries);
         self.set_missed(self.missed().saturating_add(other.missed()));
         self.set_folded(self.folded().saturating_add(other.folded()));
-        let others = self.weight().saturating_sub(1).saturating_add(other.weight());
-        self.set_rare(others, |rare| &mut rare.alike);
+        let alike = self.alike().saturating_add(other.alike()).saturating_add(1);
+        self.set_rare(alike, |rare| &mut rare.alike);
     }
 
     /// The same conversation with the ends exchanged: `basis` shows that the responder started it.

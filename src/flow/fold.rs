@@ -41,8 +41,7 @@ impl Folds {
 
     /// Folds one flow, or what an earlier fold left.
     pub(super) fn add(&mut self, flow: Conversation) {
-        let count = flow.folded().saturating_add(flow.weight());
-        self.flows = self.flows.saturating_add(count);
+        self.flows = self.flows.saturating_add(flow.weight());
         let exact = Kind {
             originator: flow.originator().address,
             responder: flow.responder().address,
@@ -116,7 +115,7 @@ fn join(sum: &mut Conversation, flow: &Conversation) {
     sum.received.add(flow.received);
     sum.direction_basis = weaker(sum.direction_basis, flow.direction_basis);
     sum.tries = sum.tries.saturating_add(flow.tries);
-    sum.set_folded(sum.folded().saturating_add(flow.folded()).saturating_add(flow.weight()));
+    sum.set_folded(sum.folded().saturating_add(flow.weight()));
     sum.marks = sum.marks.and(flow.marks);
     sum.set_missed(sum.missed().saturating_add(flow.missed()));
     if *flow.payload != Payload::None {

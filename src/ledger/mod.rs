@@ -40,4 +40,4 @@ pub use observation::{
     Announcement, Announcer, Binding, CardSign, Counters, DeclaredName, DirectorySays, DirectorySign, Input,
     InputState, Observation, Resolution, ResolutionResult, TapInfo, TappedHost,
 };
-pub use observe::{Ledger, Options};
+pub use observe::{Ledger, MAX_FLOWS, Options};

@@ -13,6 +13,9 @@ use super::{Counters, Input, TapInfo};
 use crate::flow::{FlowTable, IcmpError, QuotingError, Sighting};
 use crate::wire::{Content, Datagram, Fragments, Frame, Tally, Timestamp, decode, peel};
 
+/// Flows held one by one unless something else is asked for: those of a flood of a million are.
+pub const MAX_FLOWS: u32 = 1 << 20;
+
 /// How a ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -27,7 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_flows: 1 << 20, several_taps: true, continuation: false }
+        Self { max_flows: MAX_FLOWS as usize, several_taps: true, continuation: false }
     }
 }
 

@@ -66,7 +66,7 @@ pub(in crate::audit) fn gap_fragments(count: u64) -> String {
 }
 
 pub(in crate::audit) fn gap_folded(count: u64) -> String {
-    format!("{} were folded because the flow budget was reached.", plural(count, "flow"))
+    format!("{} were folded because the flow budget (--max-flows) was reached.", plural(count, "flow"))
 }
 
 pub(in crate::audit) fn gap_names(count: u64) -> String {

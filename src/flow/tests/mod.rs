@@ -4,7 +4,7 @@ mod payload;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{DirectionBasis, FlowTable, IcmpError, Outcome, QuotingError, Sighting};
+use super::{Conversation, DirectionBasis, FlowTable, IcmpError, Outcome, QuotingError, Sighting};
 use crate::dissect::{Application, Payload};
 use crate::wire::{Content, Datagram, FrameRef, Quote, TcpFlags, TcpSegment, Timestamp, Transport};
 
@@ -224,7 +224,7 @@ fn a_full_table_folds_and_says_so() {
         table.observe(&Sighting { at, place, ..Sighting::default() }, &datagram);
     }
     let settled = table.settle(Timestamp::from_nanoseconds(1000), &[]);
-    let flows: u64 = settled.flows.iter().map(|flow| flow.folded() + 1).sum();
+    let flows: u64 = settled.flows.iter().map(Conversation::weight).sum();
     let packets: u64 = settled.flows.iter().map(|flow| flow.sent.packets).sum();
     assert_eq!((flows, packets), (100, 100));
     assert!(settled.folded_flows >= 84, "{}", settled.folded_flows);
