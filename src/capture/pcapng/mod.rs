@@ -5,6 +5,7 @@
 mod blocks;
 mod names;
 mod options;
+mod plain;
 mod time;
 
 use self::blocks::{Block, enhanced, interface, obsolete, simple, statistics};
@@ -154,48 +155,17 @@ impl Pcapng {
     /// Lists the packets behind the one stepped to, as long as the next block is a packet and whole.
     pub(super) fn list(&mut self, blocks: &mut Blocks, heads: &mut Heads) -> Result<(), Fault> {
         loop {
-            heads.fill_bare(|head| self.plain(blocks, head).is_some());
+            // Each block would ask again.
+            match self.big_endian {
+                false => self.list_plain::<false>(blocks, heads),
+                true => self.list_plain::<true>(blocks, heads),
+            }
             let mut head = Head::default();
             if heads.is_full() || !self.is_next_whole(blocks) || !self.advance(blocks, &mut head)? {
                 return Ok(());
             }
             heads.push(head);
         }
-    }
-
-    /// Steps to the next packet where that is an enhanced packet block without options, whole in memory and
-    /// without fault, as [`Pcapng::advance`] would: nearly all are. Otherwise changes nothing.
-    #[inline]
-    fn plain(&mut self, blocks: &Blocks, head: &mut Head) -> Option<()> {
-        let words = blocks.rest().get(self.pending..)?.as_chunks::<4>().0;
-        let read = |word| read32(word, self.big_endian);
-        let [kind, total, interface, high, low, captured, wire_length] = words.first_chunk::<7>()?.map(read);
-        let padded = captured.checked_next_multiple_of(4)?;
-        if kind != ENHANCED_PACKET || padded.checked_add(PLAIN_PACKET)? != total {
-            return None;
-        }
-        let trailer = words.get((total as usize / 4).wrapping_sub(1))?;
-        let index = self.section.checked_add(interface as usize)?;
-        let (described, clock) = (self.interfaces.get(index)?, self.clocks.get(index)?);
-        if read(*trailer) != total || total > LARGEST_BLOCK || captured > longest_packet(described.link) {
-            return None;
-        }
-        self.last = clock.at(u64::from(high) << 32 | u64::from(low));
-        self.number = self.number.saturating_add(1);
-        let from = blocks.position().wrapping_add(self.pending).wrapping_add(PACKET_HEADER);
-        self.pending = self.pending.wrapping_add(total as usize);
-        *head = Head {
-            at: self.last,
-            timed: true,
-            link: LinkType(described.link),
-            interface: u32::try_from(index).unwrap_or(u32::MAX),
-            number: self.number,
-            from,
-            length: captured as usize,
-            wire_length,
-            ..Head::default()
-        };
-        Some(())
     }
 
     /// Whether the block behind the one handed out last is a packet and lies in memory to its end.
@@ -371,7 +341,7 @@ struct Marks {
     drops: u64,
 }
 
-#[inline]
+#[inline(always)]
 fn read32(bytes: [u8; 4], big_endian: bool) -> u32 {
     if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
 }

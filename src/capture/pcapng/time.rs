@@ -49,6 +49,7 @@ impl Clock {
     }
 
     /// The time of `ticks`, saturating at the ends of what a time stamp can say.
+    #[inline]
     pub(super) fn at(&self, ticks: u64) -> Timestamp {
         let nanoseconds = match self.scale {
             Scale::Coarse(factor) => i64::try_from(ticks).unwrap_or(i64::MAX).saturating_mul(factor),
