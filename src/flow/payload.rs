@@ -15,7 +15,7 @@ use crate::wire::{FrameRef, Transport};
 
 /// Memory for the payload of all runs together, with all that it takes to hold it: beyond it new runs count as not
 /// captured.
-pub(super) const ALL_BYTES: usize = 20 * 1024 * 1024;
+pub(super) const ALL_BYTES: usize = 15 * 1024 * 1024;
 /// Details kept for the next runs, and the memory that each may bring: asking the allocator for every run costs
 /// more than recognition.
 const SPARES: usize = 256;
