@@ -14,7 +14,8 @@ use super::slots::Slots;
 /// Packets that may be looked for at once: as many misses of the cache as a core can wait for together.
 pub const AHEAD: usize = 32;
 /// With so few runs the caches of a core hold those that are in use: reading headers twice would cost more than it saves.
-pub(super) const FEW_RUNS: usize = 32 * 1024;
+/// In tests hardly any are that few.
+pub(super) const FEW_RUNS: usize = if cfg!(test) { 16 } else { 32 * 1024 };
 
 /// Runs for which room is asked for at once: memory that nobody has written to costs nothing, and growing by steps
 /// would copy all runs at each of them.

@@ -36,6 +36,15 @@ fn datagram(source: (u8, u16), destination: (u8, u16), payload: &[u8]) -> Vec<u8
     bytes
 }
 
+/// A TCP segment without payload.
+fn segment(source: (u8, u16), destination: (u8, u16), sequence: u32, flags: u8) -> Vec<u8> {
+    let mut bytes = vec![0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, source.0, 10, 0, 0, destination.0];
+    bytes.extend([source.1, destination.1].map(u16::to_be_bytes).concat());
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend([0, 0, 0, 0, 0x50, flags, 4, 0, 0, 0, 0, 0]);
+    bytes
+}
+
 /// A question for the A record of `example`, or its answer.
 fn dns(id: u8, answer: Option<[u8; 4]>) -> Vec<u8> {
     let mut bytes = vec![0, id, if answer.is_some() { 0x81 } else { 1 }, 0, 0, 1];
@@ -89,9 +98,7 @@ fn copies_count_once_and_only_across_taps() {
 
 /// A SYN from port 5000 of host 1 to port 389 of host 2, at a second.
 fn try_389(ledger: &mut Ledger, number: u32, seconds: i64) {
-    let mut bytes = vec![0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-    bytes.extend([5000u16, 389].map(u16::to_be_bytes).concat());
-    bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0]);
+    let bytes = segment((1, 5000), (2, 389), 1, 2);
     ledger.observe(&Frame {
         at: Timestamp::from_nanoseconds(seconds * 1_000_000_000),
         link: LinkType(101),
@@ -150,8 +157,8 @@ fn silence_proves_nothing_while_a_clock_is_set() {
     assert_eq!(outcome(&[1, 2, 40, 39], Vec::new()), (Outcome::Filtered, 1));
 }
 
-/// More flows than the cache holds, so that batches look ahead; among them names, copies, cut frames and
-/// frames that are not plain, at places where batches begin and end.
+/// More flows than the cache holds, so that batches look ahead; among them names, copies, cut frames, connections
+/// that begin anew and frames that are not plain, at places where batches begin and end.
 #[test]
 fn a_batch_says_what_its_frames_say() {
     let ethernet = |ethertype: [u8; 2], rest: &[u8]| [&[2; 12][..], &ethertype, rest].concat();
@@ -167,6 +174,16 @@ fn a_batch_says_what_its_frames_say() {
                 2 => frames
                     .push((ethernet([8, 0], &datagram((53, 53), (1, port - 1), &dns(round, Some([192, 0, 2, 1])))), 0)),
                 3 => frames.push((ethernet([8, 0], &datagram(client, server, &[9; 40]))[..50].to_vec(), 32)),
+                4 => {
+                    // Refused, then let in: all in one batch, and where it is known from the rounds before.
+                    let (to, back) = ([(1, port), (2, 389)], [(2, 389), (1, port)]);
+                    for (ends, sequence, flags) in
+                        [(to, 7, 2), (back, 0, 20), (to, 900, 2), (back, 5, 18), (to, 901, 16)]
+                    {
+                        let sequence = sequence + u32::from(round);
+                        frames.push((ethernet([8, 0], &segment(ends[0], ends[1], sequence, flags)), 0));
+                    }
+                }
                 _ => {}
             }
         }
