@@ -80,8 +80,8 @@ pub struct AuditArguments {
     /// Gravity from which a finding makes the exit code 1
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gravity::Low)]
     pub fail_on: Gravity,
-    /// Flows held one by one, 128 bytes each; when there are more, those of least use are counted with those just
-    /// like them: every sum stays exact, and the report says how many
+    /// Flows held one by one, 128 bytes each; when there are more, those of least use are told by who, whom, which
+    /// service and how it went, and the report says how many
     #[arg(long, value_name = "N", default_value_t = MAX_FLOWS, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     pub max_flows: u32,
     /// Threads to use; the result is the same for any number
