@@ -101,4 +101,30 @@ mod flood {
         let (code, said) = run(&["audit", "flood.pcap", "--max-flows", "99"]);
         assert!(code == Some(2) && said.contains("99 is not in 100..=10000000"), "{said}");
     }
+
+    /// Between strangers who are too many to be told, what the subject did is not told as theirs.
+    #[test]
+    fn a_flood_of_strangers_hides_nothing() {
+        let room = tempfile::tempdir().unwrap();
+        let mut forged = Forged::default();
+        for number in 0..5000_u32 {
+            let [_, a, b, c] = (number * 777).to_be_bytes();
+            let (from, to) = match number {
+                2500 => ([172, 16, 0, 1], ([203, 0, 113, 9], 3389)),
+                _ => ([10, a, b, c], ([192, 168, b, c], 80 + u16::from(c) % 8)),
+            };
+            forged.segment(((from, 50_000), to), (number, 0), 2, &[]);
+        }
+        fs::write(room.path().join("flood.pcap"), forged.pcap()).unwrap();
+        for (bound, verdict) in [("10000", "unexpected"), ("100", "unresolved")] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_flowaudit"));
+            command.args(["audit", "flood.pcap", "--role", "ams-server=172.16.0.1", "--vantage", "mirror"]);
+            command.args(["--max-flows", bound, "--flows", "flows.csv"]);
+            let output = command.current_dir(&room).output().unwrap();
+            let log = fs::read_to_string(room.path().join("flows.csv")).unwrap();
+            let hidden: Vec<&str> = log.lines().filter(|line| line.contains(",3389,\"\",")).collect();
+            assert!(matches!(hidden.as_slice(), [line] if line.contains(verdict)), "{bound}: {hidden:?}");
+            assert_eq!(output.status.code(), Some(if bound == "100" { 3 } else { 1 }));
+        }
+    }
 }

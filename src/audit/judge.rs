@@ -72,7 +72,7 @@ impl<'audit> Judge<'audit> {
         self.evidence.hear(flow, pen, |case| {
             let ends = (flow.originator().address, flow.responder().address);
             if !self.scope.covers(ends, case.originator, case.responder) {
-                return verdict::judge_hinted(&self.evidence, case).unwrap_or_else(|| bystander(pen));
+                return verdict::judge_hinted(&self.evidence, case).unwrap_or_else(|| bystander(flow, pen));
             }
             let mut judgement = verdict::judge(&self.evidence, case);
             if let Some(forgotten) = self.scope.forgotten_of(ends.0, ends.1) {
@@ -98,11 +98,15 @@ impl Audit {
     }
 }
 
-fn bystander(pen: Pen) -> Judgement {
-    let verdict =
-        FlowVerdict { verdict: Verdict::OutOfScope, kind: None, basis: None, atoms: Fitting::NONE, nearest: None };
-    let reason = pen.write(words::out_of_scope);
-    Judgement::clear(verdict, reason)
+/// A flow that is nobody's as far as it is known: where its originator is not, the subject may be.
+fn bystander(flow: &Conversation, pen: Pen) -> Judgement {
+    let (verdict, reason): (_, fn() -> String) = if flow.is_blurred() {
+        (Verdict::Unresolved, words::blurred)
+    } else {
+        (Verdict::OutOfScope, words::out_of_scope)
+    };
+    let verdict = FlowVerdict { verdict, kind: None, basis: None, atoms: Fitting::NONE, nearest: None };
+    Judgement::clear(verdict, pen.write(reason))
 }
 
 fn write(observation: &Observation, judge: &Judge<'_>, judged: &PerFlow<Judgement>) -> (Audit, Vec<Vec<u32>>) {

@@ -82,6 +82,8 @@ impl Marks {
     /// It may have said something. Where this is missing both ends are known to have said nothing: the TCP connection
     /// was closed right behind its handshake.
     pub const VOICED: Self = Self(8);
+    /// It stands for flows of several originators, whose addresses were not kept.
+    pub const BLURRED: Self = Self(16);
 
     /// These where they hold, or none.
     #[must_use]
@@ -241,6 +243,13 @@ impl Conversation {
     #[must_use]
     pub const fn is_unheld(&self) -> bool {
         self.marks.has(Marks::UNHELD)
+    }
+
+    /// Whether it stands for flows of several originators, whose addresses were not kept because the flow budget was
+    /// reached: anybody may be among them.
+    #[must_use]
+    pub const fn is_blurred(&self) -> bool {
+        self.marks.has(Marks::BLURRED)
     }
 
     /// Whether both ends are known to have said nothing: the TCP connection was closed right behind its handshake.

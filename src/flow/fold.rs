@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{Conversation, DirectionBasis, Endpoint, Outcome};
+use super::{Conversation, DirectionBasis, Endpoint, Marks, Outcome};
 use crate::dissect::Payload;
 use crate::wire::Transport;
 
@@ -62,7 +62,8 @@ impl Folds {
                 Kind { responder: nobody(exact.responder), originator: nobody(exact.originator), ..exact },
                 |(kind, _)| kind,
             );
-        let blank = reduce(flow, kind);
+        let mut blank = reduce(flow, kind);
+        blank.marks = blank.marks.and(Marks::BLURRED.when(kind != exact));
         match self.kinds.get_mut(&kind) {
             Some(sum) => join(sum, &blank),
             None => {

@@ -136,6 +136,11 @@ pub(in crate::audit) fn out_of_scope() -> String {
     "Neither end is the subject, and not both ends play roles of the audited packs.".to_owned()
 }
 
+pub(in crate::audit) fn blurred() -> String {
+    "Who originated it was not kept, because the flow budget (--max-flows) was reached: it may have been the subject."
+        .to_owned()
+}
+
 pub(in crate::audit) fn reports_on(about: &Conversation) -> String {
     let (from, to) = (about.originator().address, about.responder().address);
     let what = service(about.transport, about.responder().port);
