@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use flowaudit::audit::judge;
 use flowaudit::capture::{self, Capture};
+use flowaudit::flow::Conversation;
 use flowaudit::ledger::{self, Ledger};
 use flowaudit::matrix::{Matrix, Site};
 use libfuzzer_sys::fuzz_target;
@@ -29,5 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let counters = &observation.counters;
     assert_eq!(counters.frames, frames, "a frame was lost");
     let judged = judge(&observation, &MATRIX);
-    assert_eq!(judged.audit.totals.flows, judged.flows.iter().count() as u64, "a flow has no verdict");
+    assert_eq!(judged.flows.iter().count(), observation.flows.len(), "a flow has no verdict");
+    let weight: u64 = observation.flows.iter().map(Conversation::weight).sum();
+    assert_eq!(judged.audit.totals.flows, weight, "a folded flow is not counted");
 });
