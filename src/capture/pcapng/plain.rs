@@ -63,9 +63,8 @@ impl Pcapng {
             Some(())
         };
         heads.fill_bare(|head| next(head).is_some());
-        let behind = rest.len();
         (self.number, self.last) = (number, last);
-        self.pending = end.wrapping_sub(behind).wrapping_sub(blocks.position());
+        self.pending = end.wrapping_sub(rest.len()).wrapping_sub(blocks.position());
     }
 
     /// What the packets of an interface of this section have in common.
