@@ -175,7 +175,7 @@ impl<'audit> Groups<'audit> {
                 left = self.unite(&left, &wider, least, many);
             }
         }
-        self.chains.retain(|chain| chain.first != GONE.first);
+        self.chains.retain(|chain| chain.first != END);
     }
 
     /// Makes one of the chains with the key of the first of these, in its place, where they are enough. Gives those with
@@ -183,10 +183,8 @@ impl<'audit> Groups<'audit> {
     fn unite(&mut self, words: &[u64], wider: &impl Fn(Key) -> Key, least: usize, many: Many) -> Vec<u64> {
         let keys = self.keys;
         let key = |chain: &Chain| keys.of(chain).map(wider);
-        let Some((first, mut whole)) = words.first().and_then(|word| Some((*word, *self.chains.get(place(*word))?)))
-        else {
-            return Vec::new();
-        };
+        let first = words.first().copied().map_or(usize::MAX, place);
+        let Some(mut whole) = self.chains.get(first).copied() else { return Vec::new() };
         let own = key(&whole);
         let is_another = |word: &&u64| self.chains.get(place(**word)).and_then(key) != own;
         let others: Vec<u64> = words.iter().filter(is_another).copied().collect();
@@ -200,7 +198,7 @@ impl<'audit> Groups<'audit> {
                 whole.append(std::mem::replace(chain, GONE), &mut self.next);
             }
         }
-        if let Some(chain) = self.chains.get_mut(place(first)) {
+        if let Some(chain) = self.chains.get_mut(first) {
             *chain = whole;
         }
         others

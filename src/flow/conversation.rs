@@ -82,7 +82,7 @@ impl Marks {
     /// It may have said something. Where this is missing both ends are known to have said nothing: the TCP connection
     /// was closed right behind its handshake.
     pub const VOICED: Self = Self(8);
-    /// It stands for flows of several originators, whose addresses were not kept.
+    /// The address of its originator was not kept, or of either end, because the flow budget was reached.
     pub const BLURRED: Self = Self(16);
 
     /// These where they hold, or none.
@@ -245,8 +245,8 @@ impl Conversation {
         self.marks.has(Marks::UNHELD)
     }
 
-    /// Whether it stands for flows of several originators, whose addresses were not kept because the flow budget was
-    /// reached: anybody may be among them.
+    /// Whether the address of its originator, or of either end, was not kept, because the flow budget was reached: it
+    /// may be anybody's.
     #[must_use]
     pub const fn is_blurred(&self) -> bool {
         self.marks.has(Marks::BLURRED)

@@ -62,8 +62,7 @@ impl Folds {
                 Kind { responder: nobody(exact.responder), originator: nobody(exact.originator), ..exact },
                 |(kind, _)| kind,
             );
-        let mut blank = reduce(flow, kind);
-        blank.marks = blank.marks.and(Marks::BLURRED.when(kind != exact));
+        let blank = reduce(flow, kind);
         match self.kinds.get_mut(&kind) {
             Some(sum) => join(sum, &blank),
             None => {
@@ -93,10 +92,13 @@ impl Folds {
 fn reduce(flow: Conversation, kind: Kind) -> Conversation {
     let originator = Endpoint { address: kind.originator, port: 0 };
     let responder = Endpoint { address: kind.responder, port: kind.port };
+    let ends = (flow.originator().address, flow.responder().address);
+    let blurred = Marks::BLURRED.when(ends != (kind.originator, kind.responder));
     let mut reduced = flow.between(originator, responder);
     if !matches!(*reduced.payload, Payload::None | Payload::NotCaptured) {
         reduced.payload = Arc::new(Payload::NotCaptured);
     }
+    reduced.marks = reduced.marks.and(blurred);
     reduced.set_icmp(None);
     reduced.set_decided(None);
     reduced.set_claimed(None);
